@@ -1,0 +1,25 @@
+import { defineConfig } from 'vitest/config';
+
+const unit = ['profiles/**/*.test.ts', 'crds/**/*.test.ts', 'kube/**/*.test.ts', 'node-agent/**/*.test.ts', 'operator/**/*.test.ts', 'cli/**/*.test.ts', 'test/architecture/**/*.test.ts'];
+
+// Four suites by what they need: nothing, the real /dev/kvm, a real API server, the built bundles and image.
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: unit, exclude: ['**/*.kvm.test.ts', '**/*.api.test.ts', 'node_modules/**'] } },
+      { test: { name: 'kvm', include: ['**/*.kvm.test.ts'], exclude: ['node_modules/**'], pool: 'forks' } },
+      {
+        test: {
+          name: 'api-server',
+          include: ['**/*.api.test.ts'],
+          exclude: ['node_modules/**'],
+          globalSetup: ['test/control-plane/vitest-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          pool: 'forks',
+        },
+      },
+      { test: { name: 'bundle', include: ['test/bundle/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, pool: 'forks' } },
+    ],
+  },
+});
