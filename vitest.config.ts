@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const unit = ['profiles/**/*.test.ts', 'crds/**/*.test.ts', 'kube/**/*.test.ts', 'node-agent/**/*.test.ts', 'operator/**/*.test.ts', 'cli/**/*.test.ts', 'test/architecture/**/*.test.ts'];
+const unit = ['profiles/**/*.test.ts', 'crds/**/*.test.ts', 'kube/**/*.test.ts', 'node-agent/**/*.test.ts', 'operator/**/*.test.ts', 'cli/**/*.test.ts', 'test/architecture/**/*.test.ts', 'test/hosts/**/*.test.ts'];
 
 // Four suites by what they need: nothing, the real /dev/kvm, a real API server, the built bundles and image.
 export default defineConfig({

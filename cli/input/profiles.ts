@@ -1,0 +1,93 @@
+/** A PROFILE argument: a manifest file, `catalog:NAME`, or an object of a cluster. */
+import { CPU_PROFILES } from '../../crds/kinds.ts';
+import { parseManifest, parseObject } from '../../crds/parse.ts';
+import { isNotFound } from '../../kube/errors.ts';
+import type { KubeObject } from '../../kube/types.ts';
+import { catalogEntry, catalogNames } from '../../profiles/catalog/catalog.ts';
+import { accept, type Acceptance } from '../../profiles/make/accept.ts';
+import type { ProfileSpecWire } from '../../profiles/make/resolve.ts';
+import type { Profile } from '../../profiles/model/profile.ts';
+import { badInput, CliFailure, EXIT } from '../failure.ts';
+import type { Terminal } from '../terminal.ts';
+import { namesCluster, withCluster, type ClusterFlags } from './cluster.ts';
+import { readDocuments } from './documents.ts';
+
+export interface NamedSpec {
+  readonly name: string;
+  readonly origin: string;
+  readonly spec: ProfileSpecWire;
+}
+
+export interface NamedProfile extends NamedSpec {
+  readonly profile: Profile;
+  readonly digest: string;
+}
+
+const CATALOG = 'catalog:';
+
+/** Reads the manifests behind PROFILE arguments, in their order. */
+export async function loadSpecs(
+  names: readonly string[],
+  flags: ClusterFlags,
+  terminal: Terminal,
+): Promise<NamedSpec[]> {
+  const specs: NamedSpec[] = [];
+  for (const name of names) {
+    if (name.startsWith(CATALOG)) specs.push(fromCatalog(name.slice(CATALOG.length)));
+    else if (namesCluster(flags)) specs.push(await fromCluster(name, flags, terminal));
+    else specs.push(...(await fromFile(name)));
+  }
+  return specs;
+}
+
+/** The same, resolved. A profile that is not acceptable is bad input. */
+export async function loadProfiles(
+  names: readonly string[],
+  flags: ClusterFlags,
+  terminal: Terminal,
+): Promise<NamedProfile[]> {
+  return (await loadSpecs(names, flags, terminal)).map((named) => {
+    const acceptance = acceptSpec(named);
+    if (!acceptance.accepted) throw badInput(named.origin, acceptance.message);
+    return { ...named, profile: acceptance.profile, digest: acceptance.digest };
+  });
+}
+
+export const acceptSpec = ({ name, spec }: NamedSpec): Acceptance => accept(name, spec);
+
+function fromCatalog(name: string): NamedSpec {
+  const entry = catalogEntry(name);
+  if (entry === undefined) {
+    throw new CliFailure(
+      EXIT.badInput,
+      `${CATALOG}${name}: no such profile; there are ${catalogNames().join(', ')}`,
+    );
+  }
+  return { name, origin: `${CATALOG}${name}`, spec: { vendor: entry.vendor, catalog: name } };
+}
+
+async function fromFile(path: string): Promise<NamedSpec[]> {
+  return (await readDocuments(path)).map(({ origin, content }) => {
+    const manifest = (() => {
+      try {
+        return parseManifest(content);
+      } catch (error) {
+        throw badInput(origin, error);
+      }
+    })();
+    if (manifest.kind !== 'CpuProfile')
+      throw badInput(origin, `kind: expected CpuProfile, found ${manifest.kind}`);
+    return { name: manifest.metadata.name, origin, spec: manifest.spec };
+  });
+}
+
+async function fromCluster(name: string, flags: ClusterFlags, terminal: Terminal): Promise<NamedSpec> {
+  const origin = `CpuProfile ${name}`;
+  return await withCluster(flags, terminal, async (client) => {
+    const object = await client.get<KubeObject>(CPU_PROFILES, name).catch((error: unknown) => {
+      if (isNotFound(error)) throw new CliFailure(EXIT.badInput, `${origin}: not found in the cluster`);
+      throw error;
+    });
+    return { name, origin, spec: parseObject('CpuProfile', object).spec };
+  });
+}
