@@ -11,7 +11,8 @@ export function canonicalJson(value: unknown): string {
 }
 
 /** `sha256:<64 hex digits>` of the canonical JSON of `value`. */
-export const digestOf = (value: unknown): string => `sha256:${bytesToHex(sha256(utf8ToBytes(canonicalJson(value))))}`;
+export const digestOf = (value: unknown): string =>
+  `sha256:${bytesToHex(sha256(utf8ToBytes(canonicalJson(value))))}`;
 
 /** The first 16 hex digits of a digest: what fits into object names and NodeCpu verdicts. */
 export const shortDigest = (digest: string): string => digest.replace(/^sha256:/, '').slice(0, 16);

@@ -68,7 +68,10 @@ export interface ProfileWire {
 }
 
 /** Reads and normalises profile data, noting merged repeats. Throws InputError naming the entry. */
-export function profileDataFromWire(wire: ProfileDataWire, place = 'data'): { data: ProfileData; notes: string[] } {
+export function profileDataFromWire(
+  wire: ProfileDataWire,
+  place = 'data',
+): { data: ProfileData; notes: string[] } {
   const notes: string[] = [];
   const cpuid = wire.cpuid.map((entry, i): CpuidAdjustment => {
     const at = `${place}.cpuid[${i}]`;
@@ -87,14 +90,24 @@ export function profileDataFromWire(wire: ProfileDataWire, place = 'data'): { da
     if (entry.lastSubleaf < entry.subleaf) throw new InputError(at, 'lastSubleaf is below subleaf');
     const both = and32(entry.mask, entry.value);
     if (both !== 0) {
-      throw new InputError(at, `mask ${toHex(entry.mask)} and value ${toHex(entry.value)} overlap in ${toHex(both)}: a bit is either the host's or fixed`);
+      throw new InputError(
+        at,
+        `mask ${toHex(entry.mask)} and value ${toHex(entry.value)} overlap in ${toHex(both)}: a bit is either the host's or fixed`,
+      );
     }
   });
   const featureMsrs = (wire.featureMsrs ?? []).map((entry, i): MsrAdjustment => {
     const at = `${place}.featureMsrs[${i}]`;
-    const msr = { index: u32(entry.index, `${at}.index`), mask: u64(entry.mask, `${at}.mask`), value: u64(entry.value, `${at}.value`) };
+    const msr = {
+      index: u32(entry.index, `${at}.index`),
+      mask: u64(entry.mask, `${at}.mask`),
+      value: u64(entry.value, `${at}.value`),
+    };
     if (msr.mask & msr.value) {
-      throw new InputError(at, `mask ${toHex(msr.mask)} and value ${toHex(msr.value)} overlap in ${toHex(msr.mask & msr.value)}: a bit is either the host's or fixed`);
+      throw new InputError(
+        at,
+        `mask ${toHex(msr.mask)} and value ${toHex(msr.value)} overlap in ${toHex(msr.mask & msr.value)}: a bit is either the host's or fixed`,
+      );
     }
     return msr;
   });
@@ -119,7 +132,8 @@ function mergeCpuid(entries: readonly CpuidAdjustment[], place: string, notes: s
     if (last !== undefined && entry.subleaf <= last.lastSubleaf) {
       const name = `CPUID leaf ${toHex(entry.leaf)} subleaf ${toHex(entry.subleaf)} ${entry.register.toUpperCase()}`;
       const same = last.subleaf === entry.subleaf && last.lastSubleaf === entry.lastSubleaf;
-      if (!same) throw new InputError(`${place}.cpuid`, `${name} is covered by two overlapping subleaf ranges`);
+      if (!same)
+        throw new InputError(`${place}.cpuid`, `${name} is covered by two overlapping subleaf ranges`);
       if (last.mask !== entry.mask || last.value !== entry.value) {
         throw new InputError(`${place}.cpuid`, `${name} appears twice with different values`);
       }
@@ -139,7 +153,10 @@ function mergeMsrs(entries: readonly MsrAdjustment[], place: string, notes: stri
     if (last?.index !== entry.index) {
       result.push(entry);
     } else if (last.mask !== entry.mask || last.value !== entry.value) {
-      throw new InputError(`${place}.featureMsrs`, `MSR ${toHex(entry.index)} appears twice with different values`);
+      throw new InputError(
+        `${place}.featureMsrs`,
+        `MSR ${toHex(entry.index)} appears twice with different values`,
+      );
     } else {
       notes.push(`MSR ${toHex(entry.index)} appears twice with the same values: merged`);
     }

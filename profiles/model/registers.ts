@@ -19,7 +19,8 @@ export function vendorOf(ebx: number, ecx: number, edx: number): Vendor | undefi
 }
 
 /** The four bytes of a register, lowest first. */
-export const littleEndian = (word: number): number[] => [0, 8, 16, 24].map((shift) => (word >>> shift) & 0xff);
+export const littleEndian = (word: number): number[] =>
+  [0, 8, 16, 24].map((shift) => (word >>> shift) & 0xff);
 
 /** One CPUID register: `leaf` and `subleaf` are 32-bit numbers. */
 export interface CpuidPlace {

@@ -74,7 +74,8 @@ export function normaliseSnapshot(snapshot: Snapshot): Snapshot {
       (left, right) => left.value === right.value,
       (msr) => `feature MSR ${toHex(msr.index)}`,
     );
-  const msrIndices = snapshot.msrIndices && [...new Set(snapshot.msrIndices)].sort((left, right) => left - right);
+  const msrIndices =
+    snapshot.msrIndices && [...new Set(snapshot.msrIndices)].sort((left, right) => left - right);
   return { ...snapshot, cpuid, featureMsrs, msrIndices };
 }
 
@@ -88,7 +89,8 @@ function uniqueSorted<T>(
   for (const item of [...items].sort(order)) {
     const last = result.at(-1);
     if (last === undefined || order(last, item) !== 0) result.push(item);
-    else if (!same(last, item)) throw new InputError('', `${describe(item)} appears twice with different values`);
+    else if (!same(last, item))
+      throw new InputError('', `${describe(item)} appears twice with different values`);
   }
   return result;
 }
@@ -142,14 +144,16 @@ export function snapshotFromWire(wire: SnapshotWire): Snapshot {
 /** Hex text to a 32-bit number, or an InputError for `place`. */
 export function u32(text: string, place: string): number {
   const value = parseU32(text);
-  if (value === undefined) throw new InputError(place, `"${text.slice(0, 40)}" is not a 32-bit hex number such as 0x1f`);
+  if (value === undefined)
+    throw new InputError(place, `"${text.slice(0, 40)}" is not a 32-bit hex number such as 0x1f`);
   return value;
 }
 
 /** Hex text to a 64-bit bigint, or an InputError for `place`. */
 export function u64(text: string, place: string): bigint {
   const value = parseU64(text);
-  if (value === undefined) throw new InputError(place, `"${text.slice(0, 40)}" is not a 64-bit hex number such as 0x1f`);
+  if (value === undefined)
+    throw new InputError(place, `"${text.slice(0, 40)}" is not a 64-bit hex number such as 0x1f`);
   return value;
 }
 
