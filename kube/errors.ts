@@ -10,7 +10,13 @@ export interface StatusCause {
 export interface StatusBody {
   reason?: string;
   message?: string;
-  details?: { name?: string; group?: string; kind?: string; causes?: StatusCause[]; retryAfterSeconds?: number };
+  details?: {
+    name?: string;
+    group?: string;
+    kind?: string;
+    causes?: StatusCause[];
+    retryAfterSeconds?: number;
+  };
 }
 
 /** The server answered, and the answer is not 2xx. `what` says which request, for the log and the user. */

@@ -58,6 +58,7 @@ export interface ListOptions {
   resourceVersion?: string;
   /** Ask for metadata only (PartialObjectMetadata). */
   metadataOnly?: boolean;
+  signal?: AbortSignal | undefined;
 }
 
 export interface ListPage<T> {
@@ -73,6 +74,8 @@ export interface WatchOptions {
   resourceVersion: string;
   timeoutSeconds: number;
   metadataOnly?: boolean;
+  /** The connection counts as dead after this much silence; default: `timeoutSeconds` and half a minute. */
+  silenceMs?: number;
   signal: AbortSignal;
 }
 
@@ -85,6 +88,7 @@ export interface WriteOptions {
   subresource?: 'status';
   fieldManager?: string;
   dryRun?: boolean;
+  signal?: AbortSignal | undefined;
 }
 
 export interface DeleteOptions {
@@ -93,6 +97,7 @@ export interface DeleteOptions {
   uid?: string;
   resourceVersion?: string;
   gracePeriodSeconds?: number;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -100,7 +105,12 @@ export interface DeleteOptions {
  * ConnectionError when there was no answer (refused, reset, timed out, not JSON).
  */
 export interface ApiClient {
-  get<T extends KubeObject>(resource: Resource, name: string, namespace?: string): Promise<T>;
+  get<T extends KubeObject>(
+    resource: Resource,
+    name: string,
+    namespace?: string,
+    signal?: AbortSignal,
+  ): Promise<T>;
   list<T extends KubeObject>(resource: Resource, options?: ListOptions): Promise<ListPage<T>>;
   create<T extends KubeObject>(resource: Resource, object: T, options?: WriteOptions): Promise<T>;
   /** PUT; the object's resourceVersion, when there, makes it conditional. */
@@ -112,6 +122,6 @@ export interface ApiClient {
     options: WriteOptions & { fieldManager: string; force?: boolean },
   ): Promise<T>;
   delete(resource: Resource, name: string, options?: DeleteOptions): Promise<void>;
-  /** Ends when the server ends the watch; throws ApiError for an ERROR event (410 and the like). */
+  /** Ends when the server ends the watch or `signal` aborts; throws ApiError for an ERROR event (410 and the like). */
   watch<T extends KubeObject>(resource: Resource, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
 }
