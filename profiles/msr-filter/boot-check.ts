@@ -1,0 +1,40 @@
+/** Consistency rule BootMsrDenied: a closed filter leaves a guest kernel what it needs to come up (boot.ts). */
+import type { Definitions } from '../definitions/types.ts';
+import { bootMsrs } from './boot.ts';
+import {
+  type Access,
+  canBeOne,
+  permittedMsrs,
+  type PermittedMsrs,
+  type ProfileContent,
+} from './permitted.ts';
+
+export interface BootMsrGap {
+  readonly index: number;
+  readonly name: string;
+  /** What the kernel does with it and the profile does not permit. */
+  readonly access: Access;
+}
+
+/** The boot MSRs a closed filter of `profile` would deny. Empty when all is well. */
+export function bootMsrGaps(profile: ProfileContent, definitions: Definitions): BootMsrGap[] {
+  return gapsIn(profile, permittedMsrs(profile, definitions));
+}
+
+/** The same for a permitted list at hand. */
+export function gapsIn({ vendor, data }: ProfileContent, permitted: PermittedMsrs): BootMsrGap[] {
+  const gaps: BootMsrGap[] = [];
+  for (const { first, last, name, access, anyOf } of bootMsrs(vendor)) {
+    if (anyOf.length > 0 && !anyOf.some((bit) => canBeOne(data, bit))) continue;
+    for (let index = first; index <= last; index += 1) {
+      const has = permitted.get(index) ?? '';
+      const missing = (['r', 'w'] as const).filter(
+        (direction) => access.includes(direction) && !has.includes(direction),
+      );
+      const [direction] = missing;
+      if (direction !== undefined)
+        gaps.push({ index, name, access: missing.length === 2 ? 'rw' : direction });
+    }
+  }
+  return gaps;
+}
