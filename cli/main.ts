@@ -31,7 +31,7 @@ const program = new Command('cpuprofile')
   .exitOverride()
   .configureOutput({
     outputError: (text, write) => {
-      write(text.replace(/^error: /, 'cpuprofile: '));
+      write(`${oneLine(text.replace(/^error: /, 'cpuprofile: ').trim())}\n`);
     },
   });
 for (const add of [addProbe, addCatalog, addGenerate, addCheck, addExplain, addLint, addRender, addFilter]) {

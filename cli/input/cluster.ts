@@ -26,7 +26,12 @@ export async function withCluster<T>(
   ]);
   let config;
   try {
-    config = await loadConfig({ env: terminal.env, userDefault: true, ...flags });
+    config = await loadConfig({
+      env: terminal.env,
+      home: terminal.env['HOME'],
+      context: flags.context,
+      kubeconfig: flags.kubeconfig,
+    });
   } catch (error) {
     throw new CliFailure(EXIT.environment, error instanceof Error ? error.message : String(error), {
       cause: error,

@@ -81,12 +81,12 @@ function attempt<T>(origin: string, read: () => T): T {
 /** Asks KVM. Throws CliFailure with exit code 3 and the remedy when the device cannot be used. */
 export async function probeDevice(device: string): Promise<Snapshot> {
   // Loaded here: koffi and libc are only for those who ask this machine.
-  const [{ probe }, { KvmError }] = await Promise.all([
-    import('../../node-agent/kvm/probe.ts'),
+  const [{ probeEveryCpu }, { KvmError }] = await Promise.all([
+    import('../../node-agent/kvm/probe-machine.ts'),
     import('../../node-agent/kvm/errors.ts'),
   ]);
   try {
-    return (await probe({ device })).snapshot;
+    return (await probeEveryCpu({ device })).snapshot;
   } catch (error) {
     if (error instanceof KvmError) {
       throw new CliFailure(EXIT.environment, `${error.message}: ${error.remedy}`, { cause: error });

@@ -1,7 +1,7 @@
 /** `cpuprofile lint PROFILE…`: is a profile consistent in itself. */
 import type { Command } from 'commander';
 import type { LintFinding } from '../../profiles/verdict/lint.ts';
-import { EXIT, type ExitCode } from '../failure.ts';
+import { badInput, EXIT, type ExitCode } from '../failure.ts';
 import { acceptSpec, loadSpecs } from '../input/profiles.ts';
 import { printData, table } from '../output/print.ts';
 import type { Terminal } from '../terminal.ts';
@@ -22,6 +22,9 @@ export function addLint(program: Command, terminal: Terminal, finish: (code: Exi
     .action(async (names: string[], flags: OutputFlag & { context?: string; kubeconfig?: string }) => {
       const linted = (await loadSpecs(names, flags, terminal)).map((named): Linted => {
         const acceptance = acceptSpec(named);
+        // Not a profile at all: there is nothing to lint.
+        if (!acceptance.accepted && acceptance.findings.length === 0)
+          throw badInput(named.origin, acceptance.message);
         const { accepted } = acceptance;
         return accepted
           ? { profile: named.name, accepted, reason: 'Accepted', message: '', findings: acceptance.notes }
