@@ -1,12 +1,31 @@
 import { defineConfig } from 'vitest/config';
+import { SuiteReporter } from './test/reporter.ts';
 
-const unit = ['profiles/**/*.test.ts', 'crds/**/*.test.ts', 'kube/**/*.test.ts', 'node-agent/**/*.test.ts', 'operator/**/*.test.ts', 'cli/**/*.test.ts', 'test/architecture/**/*.test.ts', 'test/hosts/**/*.test.ts'];
+const unit = [
+  'profiles/**/*.test.ts',
+  'crds/**/*.test.ts',
+  'kube/**/*.test.ts',
+  'node-agent/**/*.test.ts',
+  'operator/**/*.test.ts',
+  'cli/**/*.test.ts',
+  'test/*.test.ts',
+  'test/architecture/**/*.test.ts',
+  'test/control-plane/**/*.test.ts',
+  'test/hosts/**/*.test.ts',
+];
 
 // Four suites by what they need: nothing, the real /dev/kvm, a real API server, the built bundles and image.
 export default defineConfig({
   test: {
+    reporters: ['default', new SuiteReporter()],
     projects: [
-      { test: { name: 'unit', include: unit, exclude: ['**/*.kvm.test.ts', '**/*.api.test.ts', 'node_modules/**'] } },
+      {
+        test: {
+          name: 'unit',
+          include: unit,
+          exclude: ['**/*.kvm.test.ts', '**/*.api.test.ts', 'node_modules/**'],
+        },
+      },
       { test: { name: 'kvm', include: ['**/*.kvm.test.ts'], exclude: ['node_modules/**'], pool: 'forks' } },
       {
         test: {
@@ -19,7 +38,15 @@ export default defineConfig({
           pool: 'forks',
         },
       },
-      { test: { name: 'bundle', include: ['test/bundle/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, pool: 'forks' } },
+      {
+        test: {
+          name: 'bundle',
+          include: ['test/bundle/**/*.test.ts', 'test/image/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          pool: 'forks',
+        },
+      },
     ],
   },
 });

@@ -1,6 +1,16 @@
 /** CpuProfile: what a guest may see. Everything but `delivery` is immutable: a better profile gets a new name. */
 import * as z from 'zod';
-import { conditions, counter, FORMATS, hex32, hex64, options, register, shortText, vendor } from './fields.ts';
+import {
+  conditions,
+  counter,
+  FORMATS,
+  hex32,
+  hex64,
+  options,
+  register,
+  shortText,
+  vendor,
+} from './fields.ts';
 
 export const MAX_CPUID_ENTRIES = 1024;
 export const MAX_FEATURE_MSRS = 256;
@@ -33,26 +43,26 @@ export const profileData = z.strictObject({
     .optional(),
 });
 
-const labelSelector = z.strictObject({
-  matchLabels: z
-    .record(z.string().max(317), z.string().max(63))
-    .meta({ maxProperties: 64 })
-    .optional(),
-  matchExpressions: z
-    .array(
-      z.strictObject({
-        key: shortText(317),
-        operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-        values: z.array(shortText(63)).max(64).optional(),
-      }),
-    )
-    .max(32)
-    .optional(),
-});
+/** metav1.LabelSelector: replaced as a whole, or a merge would AND two selectors. */
+const labelSelector = z
+  .strictObject({
+    matchLabels: z.record(z.string().max(317), z.string().max(63)).meta({ maxProperties: 64 }).optional(),
+    matchExpressions: z
+      .array(
+        z.strictObject({
+          key: shortText(317),
+          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+          values: z.array(shortText(63)).max(64).optional(),
+        }),
+      )
+      .max(32)
+      .optional(),
+  })
+  .meta({ 'x-kubernetes-map-type': 'atomic' });
 
 const sameOptional = (field: string): { rule: string; message: string } => ({
   rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
-  message: `${field} is immutable: create a profile with a new name`,
+  message: `spec.${field} is immutable: create a profile with a new name`,
 });
 
 export const cpuProfileSpec = z
@@ -73,7 +83,9 @@ export const cpuProfileSpec = z
     delivery: z
       .strictObject({
         namespaceSelector: labelSelector
-          .describe('Namespaces that get the ConfigMap; absent: those labelled cpuprofiles.dev/delivery=enabled')
+          .describe(
+            'Namespaces that get the ConfigMap; absent: those labelled cpuprofiles.dev/delivery=enabled',
+          )
           .optional(),
         formats: z
           .array(z.enum(FORMATS))
@@ -85,10 +97,14 @@ export const cpuProfileSpec = z
       .describe('Where the ConfigMap goes: the only mutable part')
       .optional(),
   })
+  .describe('What a guest sees; everything but delivery is immutable, a better profile gets a new name')
   .meta({
     'x-kubernetes-validations': [
       { rule: 'has(self.catalog) != has(self.data)', message: 'set exactly one of catalog and data' },
-      { rule: 'self.vendor == oldSelf.vendor', message: 'vendor is immutable: create a profile with a new name' },
+      {
+        rule: 'self.vendor == oldSelf.vendor',
+        message: 'spec.vendor is immutable: create a profile with a new name',
+      },
       sameOptional('catalog'),
       sameOptional('data'),
       sameOptional('options'),
@@ -107,6 +123,9 @@ export const cpuProfileStatus = z.strictObject({
 
 export const cpuProfile = z
   .strictObject({ spec: cpuProfileSpec, status: cpuProfileStatus.optional() })
+  .describe(
+    'A CPU that a guest may see: CPUID, feature MSRs and an MSR filter, the same on every node that carries its label',
+  )
   .meta({
     'x-kubernetes-validations': [
       {

@@ -1,18 +1,31 @@
 /** Building blocks of the four kinds: every string and list has a bound, because CEL must be able to price it. */
 import * as z from 'zod';
 
-/** Upper case and padding are accepted from people; what we write is canonical. */
-const HEX32 = '^0[xX][0-9a-fA-F]{1,16}$';
+/**
+ * Upper case and padding are accepted from people; what we write is canonical. The pattern alone refuses what does
+ * not fit the word, so that it never gets into the cluster.
+ */
+const HEX32 = /^0[xX]0*[0-9a-fA-F]{1,8}$/;
+const HEX64 = /^0[xX]0*[0-9a-fA-F]{1,16}$/;
+/** Room for a number that is too large: told that it does not match, a person sees why; "too long" says less. */
+const MAX_HEX = '0x'.length + 32;
 
-/** A 32-bit number: at most 8 digits that matter, checked when it is read. */
 export const hex32 = () =>
-  z.string().max(18).regex(new RegExp(HEX32)).describe('32-bit number in hexadecimal, such as 0x1f');
+  z
+    .string()
+    .regex(HEX32, { abort: true, error: 'must be a 32-bit number in hexadecimal, such as 0x1f' })
+    .max(MAX_HEX)
+    .describe('32-bit number in hexadecimal, such as 0x1f');
 export const hex64 = () =>
-  z.string().max(18).regex(new RegExp(HEX32)).describe('64-bit number in hexadecimal, such as 0x1f');
+  z
+    .string()
+    .regex(HEX64, { abort: true, error: 'must be a 64-bit number in hexadecimal, such as 0x1f' })
+    .max(MAX_HEX)
+    .describe('64-bit number in hexadecimal, such as 0x1f');
 export const time = () => z.iso.datetime().max(40);
 export const shortText = (max: number) => z.string().max(max);
 
-export const vendor = () => z.enum(['intel', 'amd']);
+export const vendor = () => z.enum(['intel', 'amd']).describe('Vendor of the CPU');
 export const register = () => z.enum(['eax', 'ebx', 'ecx', 'edx']);
 export const FORMATS = ['cloud-hypervisor', 'firecracker', 'qemu', 'libvirt', 'kvm'] as const;
 
@@ -23,7 +36,9 @@ export const options = () =>
       amx: z.boolean().describe('Intel AMX: tiles and their XSAVE components').optional(),
       hyperv: z.boolean().describe('Hyper-V enlightenment MSRs').optional(),
     })
-    .describe('Absent: what the catalogue entry or the data holds. false takes that part away, true asks for it.');
+    .describe(
+      'Absent: what the catalogue entry or the data holds. false takes that part away, true asks for it.',
+    );
 
 const condition = z.strictObject({
   type: shortText(64),

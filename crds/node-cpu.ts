@@ -3,13 +3,15 @@ import * as z from 'zod';
 import { conditions, counter, shortText, time } from './fields.ts';
 import { MAX_PROFILE_NAME } from './cpu-profile.ts';
 
-export const nodeCpuSpec = z.strictObject({
-  release: z
-    .array(shortText(MAX_PROFILE_NAME))
-    .max(512)
-    .describe('Profiles whose labels the agent may now take away')
-    .optional(),
-});
+export const nodeCpuSpec = z
+  .strictObject({
+    release: z
+      .array(shortText(MAX_PROFILE_NAME))
+      .max(512)
+      .describe('Profiles whose labels the agent may now take away')
+      .optional(),
+  })
+  .describe('Written by the operator');
 
 export const provenance = z.strictObject({
   cpu: shortText(128),
@@ -33,7 +35,10 @@ export const nodeVerdict = z.strictObject({
   digest: shortText(16).describe('First 16 hex digits of the resolved profile'),
   compatible: z.enum(['Yes', 'No', 'Unknown']),
   proven: z.boolean(),
-  held: z.boolean().describe('true: the verdict is no longer Yes, and the label stays until it is released').optional(),
+  held: z
+    .boolean()
+    .describe('true: the verdict is no longer Yes, and the label stays until it is released')
+    .optional(),
   since: time(),
   reason: shortText(64),
   findings: counter(),
@@ -44,11 +49,7 @@ export const nodeCpuStatus = z.strictObject({
   snapshot: shortText(63).optional(),
   observedAt: time().optional(),
   provenance: provenance.optional(),
-  verdicts: z
-    .array(nodeVerdict)
-    .max(512)
-    .meta({ 'x-kubernetes-list-type': 'atomic' })
-    .optional(),
+  verdicts: z.array(nodeVerdict).max(512).meta({ 'x-kubernetes-list-type': 'atomic' }).optional(),
   history: z
     .array(
       z.strictObject({
@@ -65,7 +66,9 @@ export const nodeCpuStatus = z.strictObject({
   conditions: conditions(),
 });
 
-export const nodeCpu = z.strictObject({ spec: nodeCpuSpec, status: nodeCpuStatus.optional() });
+export const nodeCpu = z
+  .strictObject({ spec: nodeCpuSpec, status: nodeCpuStatus.optional() })
+  .describe('The CPU of the Node of the same name: its snapshot, and which profiles it can run');
 export type NodeCpuSpec = z.infer<typeof nodeCpuSpec>;
 export type NodeCpuStatus = z.infer<typeof nodeCpuStatus>;
 export type NodeVerdict = z.infer<typeof nodeVerdict>;

@@ -1,5 +1,6 @@
 /** Node objects for machines that have no kubelet here: ready, untainted, with room for pods. */
 import { NODES } from '../kube/core.ts';
+import { isConflict } from '../kube/errors.ts';
 import type { ApiClient, KubeObject } from '../kube/types.ts';
 
 interface Node extends KubeObject {
@@ -35,6 +36,18 @@ export async function createNode(
     },
     { fieldManager, subresource: 'status', force: true },
   );
-  const created = await client.get<Node>(NODES, name);
-  await client.replace<Node>(NODES, { ...created, spec: { ...created.spec, taints: [] } });
+  await untaint(client, name);
+}
+
+/** Others write Nodes as well: a write that comes too late is made again. */
+async function untaint(client: ApiClient, name: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const created = await client.get<Node>(NODES, name);
+    try {
+      await client.replace<Node>(NODES, { ...created, spec: { ...created.spec, taints: [] } });
+      return;
+    } catch (error) {
+      if (!isConflict(error) || attempt === 10) throw error;
+    }
+  }
 }
