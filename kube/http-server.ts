@@ -1,6 +1,7 @@
 /** The port that kubelet and Prometheus ask: /healthz, /readyz, /metrics. Nothing in it is secret, nothing can be changed. */
-import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from './logger.ts';
+import { http } from './node-http.ts';
 
 /** undefined: well. Otherwise one line that says what is wrong. */
 export type HealthCheck = () => string | undefined;
@@ -37,7 +38,7 @@ export const parseListen = (listen: string): { host: string | undefined; port: n
 /** Resolves when it listens. @throws Error when the address is invalid or taken. */
 export const startHttpServer = async (options: HttpServerOptions): Promise<HttpServer> => {
   const { host, port } = parseListen(options.listen);
-  const server = createServer(
+  const server = http.createServer(
     {
       requestTimeout: REQUEST_TIMEOUT_MS,
       headersTimeout: REQUEST_TIMEOUT_MS,

@@ -1,11 +1,12 @@
 /** HTTP to one API server over node:https: pooled connections, deadlines, and nothing else. */
-import http from 'node:http';
+import type Http from 'node:http';
 import https from 'node:https';
 import { createSecureContext } from 'node:tls';
 import { type Readable, pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { Clock } from './clock.ts';
 import type { ClusterConfig, Credentials } from './cluster-config.ts';
+import { http } from './node-http.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -24,7 +25,7 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
+  readonly headers: Http.IncomingHttpHeaders;
   /** Decompressed. Fails when the connection is cut, silent or out of time. */
   readonly body: Readable;
   /** The answer has been read or is not wanted: its timers go, and its connection when there is more to come. */
@@ -44,8 +45,8 @@ export class SendError extends Error {
 }
 
 interface Pools {
-  readonly requests: http.Agent;
-  readonly watches: http.Agent;
+  readonly requests: Http.Agent;
+  readonly watches: Http.Agent;
 }
 
 /** Idle connections are closed before balancers forget them; dead peers are noticed by TCP within a minute. */
@@ -96,11 +97,11 @@ export class Transport {
     return this.#exchange((secure ? https : http).request(options), request);
   }
 
-  #exchange(outgoing: http.ClientRequest, request: HttpRequest): Promise<HttpAnswer> {
+  #exchange(outgoing: Http.ClientRequest, request: HttpRequest): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const { signal } = request;
       const over = new AbortController();
-      let incoming: http.IncomingMessage | undefined;
+      let incoming: Http.IncomingMessage | undefined;
       let cut: Error | undefined;
       const stop = (reason: Error): void => {
         cut ??= reason;
@@ -183,7 +184,7 @@ export class Transport {
       tls.rejectUnauthorized = this.#config.insecureSkipTlsVerify !== true;
       if (this.#config.tlsServerName !== undefined) tls.servername = this.#config.tlsServerName;
     }
-    const agent = (options: https.AgentOptions): http.Agent => {
+    const agent = (options: https.AgentOptions): Http.Agent => {
       const all = { keepAlive: true, timeout: IDLE_MS, scheduling: 'lifo', ...tls, ...options } as const;
       return secure ? new https.Agent(all) : new http.Agent(all);
     };
@@ -199,7 +200,7 @@ export class Transport {
 }
 
 /** Closes what is idle now, and the rest as each becomes idle. */
-const retire = (agent: http.Agent): void => {
+const retire = (agent: Http.Agent): void => {
   agent.maxFreeSockets = 0;
   for (const sockets of Object.values(agent.freeSockets))
     for (const socket of sockets ?? []) socket.destroy();
