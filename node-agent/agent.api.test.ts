@@ -171,28 +171,6 @@ describe.skipIf(!hasKvm)(`an agent on the real ${DEVICE} and a real API server`,
     await vi.waitFor(async () => expect(await events('Held')).toBe(1), soon);
   });
 
-  it('writes nothing to Node and NodeCpu when it is restarted', async () => {
-    await newNode();
-    await fitting();
-    await start();
-    await labelled();
-    await vi.waitFor(async () => expect((await verdict())?.compatible).toBe('Yes'), soon);
-    await stop();
-    const versions = async () =>
-      Promise.all([client.get(NODES, node), nodeCpuOf(client, node)]).then((objects) =>
-        objects.map(({ metadata }) => metadata.resourceVersion),
-      );
-    const before = await versions();
-    const { agent, metrics } = await start();
-    await vi.waitFor(() => expect(agent.notReady()).toBeUndefined(), soon);
-    // The round after the list has been read is the one with verdicts.
-    await vi.waitFor(
-      async () => expect(await metrics.registry.metrics()).toMatch(/node_verdicts\{compatible="Yes"\} [1-9]/),
-      soon,
-    );
-    expect(await versions()).toEqual(before);
-  });
-
   it('shows why a probe fails, changes no label and is ready all the same', async () => {
     await newNode();
     await fitting();

@@ -61,6 +61,26 @@ describe.skipIf(!hasKvm)('the labels of a Node stay', () => {
     await vi.waitFor(async () => expect(await probes()).toBeGreaterThanOrEqual(before + count), soon);
   };
 
+  it('through a restart of the agent: nothing is written to Node and NodeCpu', async () => {
+    // Every round of the agent that stops has ended, and with it what it had to write.
+    await moreProbes(1);
+    await agent.stop();
+    const versions = async (): Promise<(string | undefined)[]> => {
+      const objects = await Promise.all([client.get<KubeObject>(NODES, NODE), nodeCpuOf(client, NODE)]);
+      return objects.map(({ metadata }) => metadata.resourceVersion);
+    };
+    const before = await versions();
+    agent = await startAgent(plane.kubeconfig, NODE, { intervalMs: 2_000 });
+    // The round after the list of profiles has been read is the one with verdicts.
+    await vi.waitFor(
+      async () =>
+        expect(await agent.metrics.registry.metrics()).toMatch(/node_verdicts\{compatible="Yes"\} 1/),
+      soon,
+    );
+    await moreProbes(1);
+    expect(await versions()).toEqual(before);
+  });
+
   it('through a SIGKILL of the API server and its return: nothing is written at all', async () => {
     const before = await nodeVersion();
     // Somebody who watches the Node all the time, and comes back after the outage as the agent does.
