@@ -6,6 +6,7 @@ import { systemClock } from '../kube/clock.ts';
 import { loadConfig } from '../kube/config.ts';
 import { startHttpServer } from '../kube/http-server.ts';
 import { createLogger } from '../kube/logger.ts';
+import { runProgram, stopSignal } from '../kube/program.ts';
 import { Agent } from './agent.ts';
 import { thisMachine } from './machine.ts';
 import { createMetrics } from './metrics.ts';
@@ -17,16 +18,15 @@ declare global {
 }
 
 const VERSION = globalThis.__VERSION__ ?? 'development';
-/** A round that is under way may end; then its connections are cut. Five seconds in all are promised. */
+/** A round that is under way may end; then its connections are cut. */
 const GRACE_MS = 2_000;
-const STOP_DEADLINE_MS = 4_500;
 /** One round asks one thing after the other; events go beside it. */
 const CONNECTIONS = 2;
 
 async function run(flags: AgentFlags): Promise<void> {
   const { nodeName, listen, logLevel } = flags;
   const log = createLogger(logLevel, { program: 'agent', node: nodeName });
-  const stop = new AbortController();
+  const stop = stopSignal(log, systemClock);
   const config = await loadConfig({ env: process.env, kubeconfig: flags.kubeconfig });
   const client = createClient(config, {
     log,
@@ -44,17 +44,9 @@ async function run(flags: AgentFlags): Promise<void> {
     log,
     metrics,
   });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      log.info({ signal }, 'stopping: labels and objects stay as they are');
-      stop.abort();
-      setTimeout(() => client.close(), GRACE_MS).unref();
-      setTimeout(() => {
-        log.error({}, 'could not stop in time');
-        process.exit(1);
-      }, STOP_DEADLINE_MS).unref();
-    });
-  }
+  stop.addEventListener('abort', () => {
+    setTimeout(() => client.close(), GRACE_MS).unref();
+  });
   process.on('SIGHUP', () => {
     log.info({}, 'SIGHUP: probing every CPU');
     agent.requestEveryCpu();
@@ -71,7 +63,7 @@ async function run(flags: AgentFlags): Promise<void> {
   });
   log.info({ version: VERSION, cluster: config.source, device: flags.device, port: server.port }, 'started');
   try {
-    await agent.run(stop.signal);
+    await agent.run(stop);
   } finally {
     await server.close();
     client.close();
@@ -79,18 +71,10 @@ async function run(flags: AgentFlags): Promise<void> {
   log.info({}, 'stopped');
 }
 
-const command = parseCommand(process.argv.slice(2), process.env);
-if ('usageError' in command) {
-  process.stderr.write(`agent: ${command.usageError}\n`);
-  process.exitCode = 2;
-} else if ('print' in command) {
-  process.stdout.write(command.print === 'version' ? `${VERSION}\n` : HELP);
-} else {
-  try {
-    await run(command.run);
-    process.exit(0);
-  } catch (error) {
-    process.stderr.write(`agent: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
-  }
-}
+await runProgram({
+  name: 'agent',
+  version: VERSION,
+  help: HELP,
+  command: parseCommand(process.argv.slice(2), process.env),
+  run,
+});

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { parseListen } from '../kube/http-server.ts';
 import { LOG_LEVELS, type LogLevel } from '../kube/logger.ts';
+import type { Command } from '../kube/program.ts';
 
 export interface AgentFlags {
   readonly nodeName: string;
@@ -11,9 +12,6 @@ export interface AgentFlags {
   readonly listen: string;
   readonly logLevel: LogLevel;
 }
-
-export type Command =
-  { readonly run: AgentFlags } | { readonly print: 'version' | 'help' } | { readonly usageError: string };
 
 export const HELP = `usage: agent [flags]
 
@@ -45,7 +43,7 @@ const LONGEST_INTERVAL = 86_400;
 export function parseCommand(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): Command {
+): Command<AgentFlags> {
   let flags: ReturnType<typeof parseFlags>;
   try {
     flags = parseFlags(args);
@@ -56,7 +54,7 @@ export function parseCommand(
   if (flags.help === true) return { print: 'help' };
   const value = (flag: Flag): string | undefined =>
     [flags[flag], env[ENVIRONMENT[flag]]].find((text) => text !== undefined && text !== '');
-  const wrong = (flag: Flag, why: string): Command => ({
+  const wrong = (flag: Flag, why: string): Command<AgentFlags> => ({
     usageError: `--${flag} [${ENVIRONMENT[flag]}] ${why}`,
   });
 

@@ -6,6 +6,7 @@ import { systemClock } from '../kube/clock.ts';
 import { loadConfig } from '../kube/config.ts';
 import { startHttpServer } from '../kube/http-server.ts';
 import { createLogger } from '../kube/logger.ts';
+import { runProgram, stopSignal } from '../kube/program.ts';
 import { Operator } from './operator.ts';
 import { HELP, type OperatorOptions, parseCommand } from './options.ts';
 
@@ -15,8 +16,6 @@ declare global {
 }
 
 const VERSION = globalThis.__VERSION__ ?? 'development';
-/** Kubernetes and the contract give five seconds in all. */
-const STOP_DEADLINE_MS = 4_500;
 const CONNECTIONS = 16;
 
 async function run(options: OperatorOptions): Promise<void> {
@@ -25,17 +24,7 @@ async function run(options: OperatorOptions): Promise<void> {
   const log = createLogger(logLevel, { program: 'operator', identity });
   const config = await loadConfig({ env: process.env, kubeconfig });
   const namespace = options.namespace ?? config.namespace ?? 'default';
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      log.info({ signal }, 'stopping');
-      stop.abort();
-      setTimeout(() => {
-        log.error({}, 'could not stop in time');
-        process.exit(1);
-      }, STOP_DEADLINE_MS).unref();
-    });
-  }
+  const stop = stopSignal(log, systemClock);
   const client = createClient(config, {
     log,
     userAgent: `cpu-profile-operator/${VERSION}`,
@@ -66,7 +55,7 @@ async function run(options: OperatorOptions): Promise<void> {
     'started',
   );
   try {
-    await operator.run(stop.signal);
+    await operator.run(stop);
   } finally {
     await server.close();
     client.close();
@@ -74,18 +63,10 @@ async function run(options: OperatorOptions): Promise<void> {
   log.info({}, 'stopped');
 }
 
-const command = parseCommand(process.argv.slice(2), process.env);
-if ('usageError' in command) {
-  process.stderr.write(`operator: ${command.usageError}\n`);
-  process.exitCode = 2;
-} else if ('print' in command) {
-  process.stdout.write(command.print === 'version' ? `${VERSION}\n` : HELP);
-} else {
-  try {
-    await run(command.run);
-    process.exit(0);
-  } catch (error) {
-    process.stderr.write(`operator: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
-  }
-}
+await runProgram({
+  name: 'operator',
+  version: VERSION,
+  help: HELP,
+  command: parseCommand(process.argv.slice(2), process.env),
+  run,
+});

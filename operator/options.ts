@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { parseListen } from '../kube/http-server.ts';
 import { LOG_LEVELS, type LogLevel } from '../kube/logger.ts';
+import type { Command } from '../kube/program.ts';
 
 export interface OperatorOptions {
   readonly kubeconfig: string | undefined;
@@ -13,11 +14,6 @@ export interface OperatorOptions {
   readonly listen: string;
   readonly logLevel: LogLevel;
 }
-
-export type Command =
-  | { readonly run: OperatorOptions }
-  | { readonly print: 'version' | 'help' }
-  | { readonly usageError: string };
 
 export const HELP = `usage: operator [flags]
 
@@ -45,7 +41,7 @@ type Flag = keyof typeof ENVIRONMENT;
 export function parseCommand(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): Command {
+): Command<OperatorOptions> {
   let flags: Partial<Record<Flag, string>> & { version?: boolean; help?: boolean };
   try {
     flags = parseFlags(args);
