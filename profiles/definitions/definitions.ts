@@ -79,7 +79,13 @@ function assemble(vendor: Vendor): Definitions {
   };
 }
 
-const DEFINITIONS: Readonly<Record<Vendor, Definitions>> = { intel: assemble('intel'), amd: assemble('amd') };
+const assembled = new Map<Vendor, Definitions>();
 
-/** The definitions of a vendor: always the same object. */
-export const definitionsFor = (vendor: Vendor): Definitions => DEFINITIONS[vendor];
+/** The definitions of a vendor: always the same object, put together for whoever asks first. */
+export function definitionsFor(vendor: Vendor): Definitions {
+  const known = assembled.get(vendor);
+  if (known !== undefined) return known;
+  const definitions = assemble(vendor);
+  assembled.set(vendor, definitions);
+  return definitions;
+}

@@ -1,5 +1,5 @@
 /** Finding rows by place: constant time for CPUID registers and feature MSRs, binary search in range lists. */
-import { REGISTERS, type Register } from '../model/registers.ts';
+import { registerKey, type Register } from '../model/registers.ts';
 import type { CpuidBit, CpuidDefinition, Definitions, Field, MsrDefinition } from './types.ts';
 
 interface Index {
@@ -11,15 +11,12 @@ interface Index {
 // A derived view, kept as long as the definitions it belongs to.
 const indices = new WeakMap<Definitions, Index>();
 
-const cpuidKey = (leaf: number, register: Register): number =>
-  leaf * REGISTERS.length + REGISTERS.indexOf(register);
-
 function indexOf(definitions: Definitions): Index {
   const known = indices.get(definitions);
   if (known !== undefined) return known;
   const cpuid = new Map<number, CpuidDefinition[]>();
   for (const definition of definitions.cpuid) {
-    const key = cpuidKey(definition.leaf, definition.register);
+    const key = registerKey(definition.leaf, definition.register);
     const rows = cpuid.get(key);
     if (rows === undefined) cpuid.set(key, [definition]);
     else rows.push(definition);
@@ -29,6 +26,13 @@ function indexOf(definitions: Definitions): Index {
   return index;
 }
 
+/** The rows of a register in all subleaves of a leaf, rising; almost always one. */
+export const findCpuidRows = (
+  definitions: Definitions,
+  leaf: number,
+  register: Register,
+): readonly CpuidDefinition[] => indexOf(definitions).cpuid.get(registerKey(leaf, register)) ?? [];
+
 /** The row of a CPUID register, or `undefined` for one that nobody has defined (zero under a profile). */
 export function findCpuid(
   definitions: Definitions,
@@ -37,7 +41,7 @@ export function findCpuid(
   register: Register,
 ): CpuidDefinition | undefined {
   return indexOf(definitions)
-    .cpuid.get(cpuidKey(leaf, register))
+    .cpuid.get(registerKey(leaf, register))
     ?.find((row) => row.firstSubleaf <= subleaf && subleaf <= row.lastSubleaf);
 }
 

@@ -55,6 +55,17 @@ function field([bits, name, policy, relation, class_, ...marks]: FieldRow): Fiel
   };
 }
 
+// Built when somebody first looks: a short-lived program asks for one vendor, and for part of its tables.
+const built = new WeakMap<readonly FieldRow[], readonly Field[]>();
+
+function fieldsOf(rows: readonly FieldRow[]): readonly Field[] {
+  const known = built.get(rows);
+  if (known !== undefined) return known;
+  const fields = rows.map(field);
+  built.set(rows, fields);
+  return fields;
+}
+
 /** One register of a CPUID leaf, for one subleaf or a range of them. */
 export function cpuid(
   leaf: number,
@@ -67,7 +78,9 @@ export function cpuid(
     firstSubleaf: firstOf(subleaves),
     lastSubleaf: lastOf(subleaves),
     register,
-    fields: rows.map(field),
+    get fields() {
+      return fieldsOf(rows);
+    },
   };
 }
 
@@ -82,7 +95,15 @@ export function msr(
   undefinedBits: MsrDefinition['undefinedBits'],
   rows: readonly FieldRow[],
 ): MsrDefinition {
-  return { index, name, use, undefinedBits, fields: rows.map(field) };
+  return {
+    index,
+    name,
+    use,
+    undefinedBits,
+    get fields() {
+      return fieldsOf(rows);
+    },
+  };
 }
 
 /** Bits of the 32-bit control word, its name, and the policies of its two halves where they are not inherit. */

@@ -23,8 +23,10 @@ const keys = z.object({ adjustments: z.array(z.unknown()), required_msrs: z.arra
 const asSet = (list: readonly unknown[]): string[] =>
   [...new Set(list.map((item) => JSON.stringify(item)))].sort();
 
-describe.skipIf(!existsSync(published))('the published files (../shared/facts/profiles)', () => {
-  it.each(catalogNames())('%s is rendered value for value', (name) => {
+const names = catalogNames().filter((name) => existsSync(new URL(`${name}.cpuid.json`, published)));
+
+describe.skipIf(names.length === 0)('the published files (../shared/facts/profiles)', () => {
+  it.each(names)('%s is rendered value for value', (name) => {
     for (const kind of ['cpuid', 'msr'] as const) {
       const theirs = keys.parse(JSON.parse(readFileSync(new URL(`${name}.${kind}.json`, published), 'utf8')));
       const ours = keys.parse(JSON.parse(filesOf(catalogProfile(name))[kind]));
@@ -34,7 +36,7 @@ describe.skipIf(!existsSync(published))('the published files (../shared/facts/pr
     }
   });
 
-  it.each(catalogNames())('%s is read from the published files', (name) => {
+  it.each(names)('%s is read from the published files', (name) => {
     const read = (kind: string) => readFileSync(new URL(`${name}.${kind}.json`, published), 'utf8');
     const { data, notes } = cloudHypervisorData({ cpuid: read('cpuid'), msr: read('msr') });
     expect(data).toEqual(catalogProfile(name).data);

@@ -11,8 +11,6 @@ import type { Register } from '../model/registers.ts';
 
 /** Public and stable, like the codes of verdicts. */
 export const FIDELITY_CODES = [
-  /** The format is not rendered by this version. */
-  'FormatNotAvailable',
   /** A rule for a whole range of subleaves. */
   'CpuidRangeNotExpressible',
   /** Zeros for a leaf that the host may lack. */
@@ -29,6 +27,16 @@ export const FIDELITY_CODES = [
   'VendorNotStated',
   /** Bits that the consumer writes itself, after the profile. */
   'OverwrittenByConsumer',
+  /** CPUID bits that the format has no word for. */
+  'CpuidBitsNotExpressible',
+  /** Bits of feature MSRs, or whole ones, that the format has no word for. */
+  'MsrBitsNotExpressible',
+  /** Bits that the profile leaves to the host and the format has to decide. */
+  'HostBitsNotExpressible',
+  /** The oldest version of the consumer that takes the file. */
+  'ConsumerVersionNeeded',
+  /** A feature with which the consumer does not migrate the guest. */
+  'MigrationBlocked',
 ] as const;
 export type FidelityCode = (typeof FIDELITY_CODES)[number];
 

@@ -1,6 +1,7 @@
 /** The bitmaps of Firecracker's CPU templates: one character a bit, the highest first. */
 import { InputError } from '../model/input-error.ts';
 import { bitsOf, toHex } from '../model/numbers.ts';
+import { quoted } from '../model/quoted.ts';
 
 /** `0b`, then x for the host's, else the fixed value. */
 export function toBitmap(mask: bigint, value: bigint, width: 32 | 64): string {
@@ -14,7 +15,7 @@ export function toBitmap(mask: bigint, value: bigint, width: 32 | 64): string {
 export function fromBitmap(text: string, width: 32 | 64, place: string): { mask: string; value: string } {
   const characters = text.replace(/^0b/, '').replaceAll('_', '');
   if (!text.startsWith('0b') || !/^[01x]+$/.test(characters) || characters.length > width) {
-    throw new InputError(place, `"${text.slice(0, 80)}" is not 0b and at most ${width} of 0, 1 and x`);
+    throw new InputError(place, `${quoted(text, 80)} is not 0b and at most ${width} of 0, 1 and x`);
   }
   const word = (set: string): string =>
     toHex(BigInt(`0b${characters.replace(/./g, (character) => (character === set ? '1' : '0'))}`));

@@ -150,8 +150,9 @@ describe('firecracker.json', () => {
     );
     const untold = profile.data.cpuid.filter(({ leaf, subleaf, lastSubleaf, register, mask }) => {
       const key = at(`0x${leaf.toString(16)}`, `0x${subleaf.toString(16)}`, register);
-      // Firecracker zeroes leaf 0xa and builds 0xb and 0x1f from zeros: the reserved bits there are as the profile has them.
-      const asFixed = [0xa, 0xb, 0x1f].includes(leaf);
+      // Firecracker zeroes leaf 0xa and builds 0xb, 0x1f and AMD's cache and topology leaves from zeros: the reserved bits
+      // there are as the profile has them.
+      const asFixed = [0xa, 0xb, 0x1f, 0x8000_0006, 0x8000_001d, 0x8000_001e].includes(leaf);
       return (
         mask !== 0xffff_ffff && !asFixed && !told.has(key) && !(subleaf === lastSubleaf && written.has(key))
       );

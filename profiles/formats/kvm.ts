@@ -8,6 +8,7 @@ import {
   profileDataFromWire,
 } from '../model/profile.ts';
 import { REGISTERS, VENDORS, type Vendor } from '../model/registers.ts';
+import { u32 } from '../model/snapshot.ts';
 import type { CompiledFilter } from '../msr-filter/compile.ts';
 import { filterFromWire, filterToWire, NOT_FILTERABLE } from '../msr-filter/wire.ts';
 import type { Consumer, FidelityFinding } from './fidelity.ts';
@@ -132,15 +133,16 @@ export function kvmFile(text: string): KvmFile {
     },
     FILE,
   );
-  const numbers = (list: readonly string[]): number[] => list.map(Number);
+  const numbers = (list: 'always' | 'whereReadable' | 'whereListed'): number[] =>
+    file.savedMsrs[list].map((index, i) => u32(index, `${FILE}.savedMsrs.${list}[${i}]`));
   return {
     digest: file.profile,
     vendor: file.vendor,
     data,
     saved: {
-      always: numbers(file.savedMsrs.always),
-      whereReadable: numbers(file.savedMsrs.whereReadable),
-      whereListed: numbers(file.savedMsrs.whereListed),
+      always: numbers('always'),
+      whereReadable: numbers('whereReadable'),
+      whereListed: numbers('whereListed'),
     },
     filter: filterFromWire(file.filter),
   };

@@ -8,6 +8,8 @@ import { renderCloudHypervisor } from './cloud-hypervisor.ts';
 import { renderFirecracker } from './firecracker.ts';
 import { type Format, FORMATS, rowsJson, type Rendering } from './format.ts';
 import { renderKvm } from './kvm.ts';
+import { renderLibvirt } from './libvirt.ts';
+import { renderQemu } from './qemu.ts';
 
 /** What a ConfigMap can hold (Kubernetes, MaxSecretSize in pkg/apis/core). */
 export const MAX_FILES_BYTES = 1024 * 1024;
@@ -60,24 +62,11 @@ function renderingOf(format: Format, { profile, digest }: RenderInput, filter: C
     case 'kvm':
       return renderKvm(profile, digest, filter);
     case 'qemu':
+      return renderQemu(profile);
     case 'libvirt':
-      return notAvailable(format);
+      return renderLibvirt(profile);
   }
 }
-
-const notAvailable = (format: Format): Rendering => ({
-  files: {},
-  consumers: [],
-  findings: [
-    {
-      code: 'FormatNotAvailable',
-      severity: 'warning',
-      where: {},
-      name: format,
-      message: `this version does not render ${format}: there is no file for it`,
-    },
-  ],
-});
 
 /** Keys count here as well; the API server counts values alone. */
 function checkSize(files: Readonly<Record<string, string>>): void {

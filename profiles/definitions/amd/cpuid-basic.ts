@@ -139,6 +139,7 @@ export const AMD_CPUID_BASIC: Table<CpuidDefinition> = {
       [19, 'adx', 'inherit', 'subset', 'isa'],
       [20, 'smap', 'inherit', 'subset', 'isa'],
       [21, 'avx512ifma', 'inherit', 'subset', 'isa'],
+      [22, 'pcommit', 0, 'subset', 'isa'], // withdrawn before any processor had it
       [23, 'clflushopt', 'inherit', 'subset', 'isa'],
       [24, 'clwb', 'inherit', 'subset', 'isa'],
       [25, 'intel_pt', 0, 'subset', 'isa'],

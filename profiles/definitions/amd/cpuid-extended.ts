@@ -39,6 +39,7 @@ export const AMD_CPUID_EXTENDED: Table<CpuidDefinition> = {
       [15, 'lwp', 0, 'subset', 'isa'],
       [16, 'fma4', 'inherit', 'subset', 'isa'],
       [17, 'tce', 'inherit', 'subset', 'isa'],
+      [18, 'cvt16', 0, 'subset', 'isa'], // of an early SSE5 draft; named by libvirt
       [19, 'nodeid_msr', 0, 'subset', 'topology'],
       [21, 'tbm', 'inherit', 'subset', 'isa'],
       [22, 'topoext', 'inherit', 'subset', 'topology'],

@@ -190,6 +190,8 @@ export const AMD_CPUID_SVM_AND_LATER: Table<CpuidDefinition> = {
     cpuid(0x80000021, 0, 'ecx', [
       [1, 'tsa_sq_no', 0, 'subset', 'mitigation'], // some 6.18 kernels claim it on vulnerable parts
       [2, 'tsa_l1_no', 0, 'subset', 'mitigation'], // as above
+      [7, 'kernel_bit_7', 0, 'subset', 'mitigation'], // reserved; a 6.12 kernel shows it on Milan
+      [[13, 14], 'kernel_bits_13_14', 0, 'subset', 'mitigation'], // reserved; a 5.10 kernel shows them on Milan
     ]),
     cpuid(0x80000022, 0, 'eax', [
       [0, 'perfmon_v2', 0, 'subset', 'isa'],

@@ -35,8 +35,17 @@ export const AMD_FORBIDDEN_MSRS: Table<MsrRange> = {
     [[0x1db, 0x1de], 'LASTBRANCH_LASTINT_IP'],
     [0x1fc, 'IA32_POWER_CTL'],
     [[0x280, 0x29f], 'IA32_MC_I_CTL2'],
+    // Intel's counters and PEBS: Linux 6.1 lists them on AMD hosts as well (arch/x86/kvm/x86.c, msrs_to_save_all).
+    [[0x309, 0x30b], 'IA32_FIXED_CTRn'],
+    [0x38d, 'IA32_FIXED_CTR_CTRL'],
+    [0x38e, 'IA32_PERF_GLOBAL_STATUS'],
+    [0x38f, 'IA32_PERF_GLOBAL_CTRL'],
+    [0x390, 'IA32_PERF_GLOBAL_OVF_CTRL'],
+    [0x3f1, 'IA32_PEBS_ENABLE'],
+    [0x3f2, 'MSR_PEBS_DATA_CFG'],
     [[0x480, 0x493], 'IA32_VMX'],
     [0x4d0, 'IA32_MCG_EXT_CTL'],
+    [0x600, 'IA32_DS_AREA'], // as 0x309
     [0x606, 'INTEL_RAPL_606'],
     [0x611, 'INTEL_RAPL_611'],
     [0x619, 'INTEL_RAPL_619'],

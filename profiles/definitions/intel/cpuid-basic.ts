@@ -86,6 +86,7 @@ export const INTEL_CPUID_BASIC: Table<CpuidDefinition> = {
       [27, 'ss', 'passthrough', 'ignore', 'isa'],
       [28, 'htt', 'inherit', 'subset', 'topology'],
       [29, 'tm', 0, 'subset', 'isa'],
+      [30, 'ia64', 0, 'subset', 'isa'], // Itanium in IA-32 mode; named by QEMU and libvirt, reserved today
       [31, 'pbe', 0, 'subset', 'isa'],
     ]),
     cpuid(0x2, 0, 'eax', [
@@ -210,6 +211,7 @@ export const INTEL_CPUID_BASIC: Table<CpuidDefinition> = {
       [19, 'adx', 'inherit', 'subset', 'isa'],
       [20, 'smap', 'inherit', 'subset', 'isa'],
       [21, 'avx512ifma', 'inherit', 'subset', 'isa'],
+      [22, 'pcommit', 0, 'subset', 'isa'], // withdrawn before any processor had it
       [23, 'clflushopt', 'inherit', 'subset', 'isa'],
       [24, 'clwb', 'inherit', 'subset', 'isa'],
       [25, 'intel_pt', 0, 'subset', 'isa'],

@@ -46,6 +46,14 @@ export const INTEL_CPUID_EXTENDED: Table<CpuidDefinition> = {
       [[8, 15], 'virt_addr_bits', 'passthrough', 'ignore', 'topology'],
       [[16, 23], 'guest_phys_addr_bits', 'passthrough', 'ignore', 'topology'],
     ]),
-    cpuid(0x80000008, 0, 'ebx', [[9, 'wbnoinvd', 0, 'subset', 'isa']]),
+    // AMD's bits but for WBNOINVD: KVM shows them on Intel hosts too (Linux arch/x86/kvm/cpuid.c, kvm_set_cpu_caps). They
+    // promise nothing that 7.0:EDX[26], [27] and [31] do not.
+    cpuid(0x80000008, 0, 'ebx', [
+      [9, 'wbnoinvd', 0, 'subset', 'isa'],
+      [12, 'amd_ibpb', 0, 'subset', 'mitigation'],
+      [14, 'amd_ibrs', 0, 'subset', 'mitigation'],
+      [15, 'amd_stibp', 0, 'subset', 'mitigation'],
+      [24, 'amd_ssbd', 0, 'subset', 'mitigation'],
+    ]),
   ],
 };

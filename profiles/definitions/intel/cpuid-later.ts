@@ -1,9 +1,9 @@
-/** Intel CPUID leaves 0xf to 0x24: resource control, trace, frequencies, AMX, AVX10. SDM vol. 2A, table 3-17. */
+/** Intel CPUID leaves 0xf to 0x29: resource control, SGX, trace, frequencies, AMX, AVX10, APX. SDM vol. 2A, table 3-17. */
 import type { CpuidDefinition } from '../types.ts';
 import { ALL_SUBLEAVES, cpuid, type Table } from '../rows.ts';
 
 export const INTEL_CPUID_LATER: Table<CpuidDefinition> = {
-  title: 'Intel CPUID, leaves 0xf to 0x24',
+  title: 'Intel CPUID, leaves 0xf to 0x29',
   source: 'x86-cpuid-db (names, bits); Cyberus Cloud Hypervisor fork (policies); Intel SDM vol. 2A, CPUID',
   rows: [
     cpuid(0xf, 0, 'ebx', [[[0, 31], 'core_rmid_max', 0, 'subset', 'topology']]),
@@ -53,6 +53,36 @@ export const INTEL_CPUID_LATER: Table<CpuidDefinition> = {
     ]),
     cpuid(0x10, 5, 'ecx', [[3, 'cba_delay_linear', 0, 'subset', 'topology']]),
     cpuid(0x10, 5, 'edx', [[[0, 15], 'core_cos_max', 0, 'subset', 'topology']]),
+    // SGX, 7.0:EBX[2], is static 0: enclave pages are the host's, and an enclave does not move with its guest.
+    cpuid(0x12, 0, 'eax', [
+      [0, 'sgx1', 0, 'subset', 'isa'],
+      [1, 'sgx2', 0, 'subset', 'isa'],
+      [5, 'enclv_leaves', 0, 'subset', 'isa'],
+      [6, 'encls_leaves', 0, 'subset', 'isa'],
+      [7, 'enclu_everifyreport2', 0, 'subset', 'isa'],
+      [10, 'encls_eupdatesvn', 0, 'subset', 'isa'],
+      [11, 'sgx_edeccssa', 0, 'subset', 'isa'],
+    ]),
+    cpuid(0x12, 0, 'ebx', [
+      [0, 'miscselect_exinfo', 0, 'subset', 'isa'],
+      [1, 'miscselect_cpinfo', 0, 'subset', 'isa'],
+    ]),
+    cpuid(0x12, 0, 'edx', [
+      [[0, 7], 'max_enclave_sz_not64', 0, 'at-most', 'isa'],
+      [[8, 15], 'max_enclave_sz_64', 0, 'at-most', 'isa'],
+    ]),
+    cpuid(0x12, 1, 'eax', [
+      [0, 'secs_attr_init', 0, 'subset', 'isa'],
+      [1, 'secs_attr_debug', 0, 'subset', 'isa'],
+      [2, 'secs_attr_mode64bit', 0, 'subset', 'isa'],
+      [4, 'secs_attr_provisionkey', 0, 'subset', 'isa'],
+      [5, 'secs_attr_einittoken_key', 0, 'subset', 'isa'],
+      [6, 'secs_attr_cet', 0, 'subset', 'isa'],
+      [7, 'secs_attr_kss', 0, 'subset', 'isa'],
+      [10, 'secs_attr_aexnotify', 0, 'subset', 'isa'],
+    ]),
+    cpuid(0x12, 1, 'ecx', [[[0, 31], 'secs_attr_xfrm_low', 0, 'subset', 'isa']]),
+    cpuid(0x12, 1, 'edx', [[[0, 31], 'secs_attr_xfrm_high', 0, 'subset', 'isa']]),
     cpuid(0x14, 0, 'eax', [[[0, 31], 'pt_max_subleaf', 0, 'subset', 'isa']]),
     cpuid(0x14, 0, 'ebx', [
       [0, 'cr3_filtering', 0, 'subset', 'isa'],
@@ -213,5 +243,7 @@ export const INTEL_CPUID_LATER: Table<CpuidDefinition> = {
       [[0, 7], 'avx_10_version', 'inherit', 'at-most', 'isa'],
       [[16, 18], 'avx_10_lengths', 'inherit', 'subset', 'isa'], // architectural place; the published table repeats bits 0-7
     ]),
+    cpuid(0x24, 1, 'ecx', [[2, 'avx10_vnni_int', 'inherit', 'subset', 'isa']]),
+    cpuid(0x29, 0, 'ebx', [[0, 'apx_nci_ndd_nf', 0, 'subset', 'isa']]), // APX, 7.1:EDX[21], is static 0
   ],
 };

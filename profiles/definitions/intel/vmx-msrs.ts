@@ -194,6 +194,7 @@ export const INTEL_VMX_MSRS: Table<MsrDefinition> = {
       [54, 'VM_EXIT_INFO_INS_OUTS', 'inherit', 'subset', 'virtualization', 'nested'],
       [55, 'VMX_CTRLS_DEFAULT_MUT', 'inherit', 'subset', 'virtualization', 'nested'],
       [56, 'VM_ENTRY_HARDWARE_EXCEPTIONS', 'inherit', 'subset', 'virtualization', 'nested'],
+      [58, 'NESTED_EXCEPTION', 'inherit', 'subset', 'virtualization', 'nested'], // with FRED
     ]),
     vmxControls(0x481, 'IA32_VMX_PINBASED_CTLS', 'required', PIN_BASED),
     vmxControls(0x482, 'IA32_VMX_PROCBASED_CTLS', 'required', PROCESSOR_BASED),
