@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { InputError } from '../profiles/model/input-error.ts';
+import { holdsMoreThan } from '../profiles/model/size.ts';
 import { cpuBaseline } from './cpu-baseline.ts';
 import { cpuProfile, MAX_PROFILE_NAME } from './cpu-profile.ts';
 import { cpuSnapshot } from './cpu-snapshot.ts';
@@ -33,6 +34,9 @@ export type Manifest = {
   [Kind in KindName]: { apiVersion: string; kind: Kind; metadata: { name: string } } & Content<Kind>;
 }[KindName];
 
+/** Three times what the limits of any kind allow; a document with a million entries is refused before it is checked. */
+const MAX_VALUES = 100_000;
+
 /** Names of objects: labels of lower-case letters, digits and hyphens, with dots between them (RFC 1123). */
 const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
@@ -49,6 +53,8 @@ const head = z.looseObject({
  * when the object is created. Throws InputError.
  */
 export function parseManifest(document: unknown): Manifest {
+  if (holdsMoreThan(MAX_VALUES, document))
+    throw new InputError('', `the document holds more than ${MAX_VALUES.toLocaleString('en')} values`);
   const { apiVersion, kind, metadata, ...content } = read(head, document);
   const manifest = {
     apiVersion,

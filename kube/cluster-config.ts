@@ -22,7 +22,14 @@ export interface ClusterConfig {
   forgetCredentials(): void;
 }
 
+const MAX_MESSAGE = 2000;
+
 /** The configuration cannot be used; the message names the file, the entry and what to do. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
+
+  /** Names out of a file may be of any length; an error ends somewhere. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE)}…`, options);
+  }
 }

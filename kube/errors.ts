@@ -19,6 +19,9 @@ export interface StatusBody {
   };
 }
 
+/** A webhook may say a book; the log and the user get its beginning. */
+const MAX_EXPLANATION = 3000;
+
 /** The server answered, and the answer is not 2xx. `what` says which request, for the log and the user. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -27,7 +30,8 @@ export class ApiError extends Error {
   readonly retryAfterSeconds: number | undefined;
 
   constructor(what: string, status: number, body: StatusBody | undefined, retryAfterSeconds?: number) {
-    super(`${what}: ${status} ${body?.message ?? body?.reason ?? 'without an explanation'}`);
+    const explanation = body?.message ?? body?.reason ?? 'without an explanation';
+    super(`${what}: ${status} ${explanation.slice(0, MAX_EXPLANATION)}`);
     this.status = status;
     this.body = body;
     this.retryAfterSeconds = retryAfterSeconds ?? body?.details?.retryAfterSeconds;

@@ -138,6 +138,7 @@ const mergeFiles = async (files: readonly string[]): Promise<Merged> => {
       );
     }
     read += 1;
+    boundYaml(file, content);
     let value: unknown;
     try {
       // load() would refuse an empty file, which kubectl takes for an empty configuration.
@@ -156,6 +157,21 @@ const mergeFiles = async (files: readonly string[]): Promise<Merged> => {
   }
   if (read === 0) throw new ConfigError(`${files.join(':')}: no such file`);
   return merged;
+};
+
+/** A file of a thousand clusters is far from either; a wrong file is refused before it is parsed. */
+const MAX_LENGTH = 8 * 1024 * 1024;
+const MAX_VALUES = 250_000;
+
+/** Every value but the first of a list, map or line comes after one of these: what the parser makes of the file grows with them. */
+const boundYaml = (file: string, content: string): void => {
+  if (content.length > MAX_LENGTH)
+    throw new ConfigError(`${file}: is larger than ${MAX_LENGTH / 1024 / 1024} MiB`);
+  let values = 0;
+  for (const mark of ['\n', '\r', ',', '[', '{'])
+    for (let at = content.indexOf(mark); at >= 0; at = content.indexOf(mark, at + 1)) values += 1;
+  if (values > MAX_VALUES)
+    throw new ConfigError(`${file}: holds more than ${MAX_VALUES.toLocaleString('en')} values`);
 };
 
 const find = <T>(

@@ -53,7 +53,9 @@ const toEvent = <T extends KubeObject>(what: string, line: string): WatchEvent<T
   if (type === 'BOOKMARK')
     return { type, object: { metadata: { resourceVersion: metadata['resourceVersion'] } } };
   if (type !== 'ADDED' && type !== 'MODIFIED' && type !== 'DELETED')
-    throw new Error(`the watch has an event of an unknown type: ${JSON.stringify(type)}`);
+    throw new Error(
+      `the watch has an event of an unknown type: ${JSON.stringify(type ?? null).slice(0, 100)}`,
+    );
   if (typeof metadata['name'] !== 'string') throw new Error('an object in the watch has no name');
   // The server keeps to the schema of the kind that was asked for; readers that must be sure parse it.
   return { type, object: object as unknown as T };

@@ -1,16 +1,16 @@
 /** A PROFILE argument: a manifest file, `catalog:NAME`, or an object of a cluster. */
 import { CPU_PROFILES } from '../../crds/kinds.ts';
-import { parseManifest, parseObject } from '../../crds/parse.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/types.ts';
-import { catalogEntry, catalogNames } from '../../profiles/catalog/catalog.ts';
+import { catalogEntry } from '../../profiles/catalog/catalog.ts';
 import { accept, type Acceptance } from '../../profiles/make/accept.ts';
 import type { ProfileSpecWire } from '../../profiles/make/resolve.ts';
+import { unknownEntry } from '../../profiles/make/unknown-entry.ts';
 import type { Profile } from '../../profiles/model/profile.ts';
 import { badInput, CliFailure, EXIT } from '../failure.ts';
 import type { Terminal } from '../terminal.ts';
 import { namesCluster, withCluster, type ClusterFlags } from './cluster.ts';
-import { readDocuments } from './documents.ts';
+import { readManifests } from './manifests.ts';
 
 export interface NamedSpec {
   readonly name: string;
@@ -49,7 +49,13 @@ export async function loadProfiles(
   return (await loadSpecs(names, flags, terminal)).map((named) => {
     const acceptance = acceptSpec(named);
     if (!acceptance.accepted) throw badInput(named.origin, acceptance.message);
-    return { ...named, profile: acceptance.profile, digest: acceptance.digest };
+    return {
+      ...named,
+      profile: acceptance.profile,
+      get digest() {
+        return acceptance.digest;
+      },
+    };
   });
 }
 
@@ -58,23 +64,13 @@ export const acceptSpec = ({ name, spec }: NamedSpec): Acceptance => accept(name
 function fromCatalog(name: string): NamedSpec {
   const entry = catalogEntry(name);
   if (entry === undefined) {
-    throw new CliFailure(
-      EXIT.badInput,
-      `${CATALOG}${name}: no such profile; there are ${catalogNames().join(', ')}`,
-    );
+    throw new CliFailure(EXIT.badInput, `${CATALOG}${name}: ${unknownEntry(name)}`);
   }
   return { name, origin: `${CATALOG}${name}`, spec: { vendor: entry.vendor, catalog: name } };
 }
 
 async function fromFile(path: string): Promise<NamedSpec[]> {
-  return (await readDocuments(path)).map(({ origin, content }) => {
-    const manifest = (() => {
-      try {
-        return parseManifest(content);
-      } catch (error) {
-        throw badInput(origin, error);
-      }
-    })();
+  return (await readManifests(path)).map(({ origin, manifest }) => {
     if (manifest.kind !== 'CpuProfile')
       throw badInput(origin, `kind: expected CpuProfile, found ${manifest.kind}`);
     return { name: manifest.metadata.name, origin, spec: manifest.spec };
@@ -83,6 +79,7 @@ async function fromFile(path: string): Promise<NamedSpec[]> {
 
 async function fromCluster(name: string, flags: ClusterFlags, terminal: Terminal): Promise<NamedSpec> {
   const origin = `CpuProfile ${name}`;
+  const { parseObject } = await import('../../crds/parse.ts');
   return await withCluster(flags, terminal, async (client) => {
     const object = await client.get<KubeObject>(CPU_PROFILES, name).catch((error: unknown) => {
       if (isNotFound(error)) throw new CliFailure(EXIT.badInput, `${origin}: not found in the cluster`);

@@ -1,6 +1,5 @@
 /** A SNAPSHOT argument: a file, an object of a cluster, or this machine's own KVM. */
 import { CPU_SNAPSHOTS } from '../../crds/kinds.ts';
-import { parseManifest, parseObject } from '../../crds/parse.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/types.ts';
 import {
@@ -12,7 +11,7 @@ import {
 import { badInput, CliFailure, EXIT } from '../failure.ts';
 import type { Terminal } from '../terminal.ts';
 import { namesCluster, withCluster, type ClusterFlags } from './cluster.ts';
-import { readDocuments } from './documents.ts';
+import { readManifests } from './manifests.ts';
 
 export interface NamedSnapshot {
   readonly name: string;
@@ -35,9 +34,8 @@ export async function loadSnapshots(
 }
 
 async function fromFile(path: string): Promise<NamedSnapshot[]> {
-  const documents = await readDocuments(path);
-  const snapshots = documents.map(({ origin, content }) => {
-    const manifest = attempt(origin, () => parseManifest(content));
+  const documents = await readManifests(path);
+  const snapshots = documents.map(({ origin, manifest }) => {
     if (manifest.kind !== 'CpuSnapshot')
       throw badInput(origin, `kind: expected CpuSnapshot, found ${manifest.kind}`);
     return named(manifest.metadata.name, origin, manifest.spec);
@@ -50,6 +48,7 @@ async function fromCluster(
   flags: ClusterFlags,
   terminal: Terminal,
 ): Promise<NamedSnapshot[]> {
+  const { parseObject } = await import('../../crds/parse.ts');
   return await withCluster(flags, terminal, async (client) => {
     const found: NamedSnapshot[] = [];
     for (const name of names) {
@@ -89,7 +88,7 @@ export async function probeDevice(device: string): Promise<Snapshot> {
     return (await probeEveryCpu({ device })).snapshot;
   } catch (error) {
     if (error instanceof KvmError) {
-      throw new CliFailure(EXIT.environment, `${error.message}: ${error.remedy}`, { cause: error });
+      throw new CliFailure(EXIT.environment, `${error.message}. ${error.remedy}`, { cause: error });
     }
     throw error;
   }

@@ -32,7 +32,7 @@ export type Where =
   | { readonly msr: string }
   | Record<string, never>;
 
-/** JSON form as it leaves the program; `profile` and `host` are canonical hex of the whole field or register. */
+/** JSON form as it leaves the program; `profile` and `host` are canonical hex: whole registers for subset and superset, the field's values for at-most and equal. */
 export interface Finding {
   readonly code: FindingCode;
   readonly severity: Severity;

@@ -32,10 +32,18 @@ export function mask64(first: number, last: number): bigint {
 /** The numbers of the bits set in `value`, rising. Works for 32-bit and 64-bit words. */
 export function bitsOf(value: number | bigint): number[] {
   const bits: number[] = [];
-  for (let rest = BigInt(value), bit = 0; rest !== 0n; rest >>= 1n, bit += 1) {
-    if (rest & 1n) bits.push(bit);
+  if (typeof value === 'number') pushBits(value, 0, bits);
+  else {
+    pushBits(Number(value & 0xffff_ffffn), 0, bits);
+    pushBits(Number(value >> 32n), 32, bits);
   }
   return bits;
+}
+
+function pushBits(word: number, base: number, bits: number[]): void {
+  for (let rest = word >>> 0; rest !== 0; rest = (rest & (rest - 1)) >>> 0) {
+    bits.push(base + 31 - Math.clz32(rest & -rest));
+  }
 }
 
 /** Canonical hex: lower case, no padding, `0x0` for zero. */

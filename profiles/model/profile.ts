@@ -5,8 +5,8 @@
 import { digestOf } from './canonical.ts';
 import { InputError } from './input-error.ts';
 import { and32, toHex } from './numbers.ts';
-import { compareCpuidPlaces, type Register, type Vendor } from './registers.ts';
-import { u32, u64 } from './snapshot.ts';
+import { compareCpuidPlaces, registerKey, type Register, type Vendor } from './registers.ts';
+import { placeOf, u32, u64 } from './snapshot.ts';
 
 export interface CpuidAdjustment {
   readonly leaf: number;
@@ -74,44 +74,44 @@ export function profileDataFromWire(
 ): { data: ProfileData; notes: string[] } {
   const notes: string[] = [];
   const cpuid = wire.cpuid.map((entry, i): CpuidAdjustment => {
-    const at = `${place}.cpuid[${i}]`;
-    const subleaf = u32(entry.subleaf, `${at}.subleaf`);
+    const at = `${place}.cpuid`;
+    const subleaf = u32(entry.subleaf, at, i, 'subleaf');
     return {
-      leaf: u32(entry.leaf, `${at}.leaf`),
+      leaf: u32(entry.leaf, at, i, 'leaf'),
       subleaf,
-      lastSubleaf: entry.lastSubleaf === undefined ? subleaf : u32(entry.lastSubleaf, `${at}.lastSubleaf`),
+      lastSubleaf: entry.lastSubleaf === undefined ? subleaf : u32(entry.lastSubleaf, at, i, 'lastSubleaf'),
       register: entry.register,
-      mask: u32(entry.mask, `${at}.mask`),
-      value: u32(entry.value, `${at}.value`),
+      mask: u32(entry.mask, at, i, 'mask'),
+      value: u32(entry.value, at, i, 'value'),
     };
   });
   cpuid.forEach((entry, i) => {
-    const at = `${place}.cpuid[${i}]`;
-    if (entry.lastSubleaf < entry.subleaf) throw new InputError(at, 'lastSubleaf is below subleaf');
+    if (entry.lastSubleaf < entry.subleaf)
+      throw new InputError(placeOf(`${place}.cpuid`, i), 'lastSubleaf is below subleaf');
     const both = and32(entry.mask, entry.value);
     if (both !== 0) {
       throw new InputError(
-        at,
+        placeOf(`${place}.cpuid`, i),
         `mask ${toHex(entry.mask)} and value ${toHex(entry.value)} overlap in ${toHex(both)}: a bit is either the host's or fixed`,
       );
     }
   });
   const featureMsrs = (wire.featureMsrs ?? []).map((entry, i): MsrAdjustment => {
-    const at = `${place}.featureMsrs[${i}]`;
+    const at = `${place}.featureMsrs`;
     const msr = {
-      index: u32(entry.index, `${at}.index`),
-      mask: u64(entry.mask, `${at}.mask`),
-      value: u64(entry.value, `${at}.value`),
+      index: u32(entry.index, at, i, 'index'),
+      mask: u64(entry.mask, at, i, 'mask'),
+      value: u64(entry.value, at, i, 'value'),
     };
     if (msr.mask & msr.value) {
       throw new InputError(
-        at,
+        placeOf(at, i),
         `mask ${toHex(msr.mask)} and value ${toHex(msr.value)} overlap in ${toHex(msr.mask & msr.value)}: a bit is either the host's or fixed`,
       );
     }
     return msr;
   });
-  const requiredMsrs = (wire.requiredMsrs ?? []).map((index, i) => u32(index, `${place}.requiredMsrs[${i}]`));
+  const requiredMsrs = (wire.requiredMsrs ?? []).map((index, i) => u32(index, `${place}.requiredMsrs`, i));
   return {
     data: {
       cpuid: mergeCpuid(cpuid, place, notes),
@@ -125,9 +125,9 @@ export function profileDataFromWire(
 function mergeCpuid(entries: readonly CpuidAdjustment[], place: string, notes: string[]): CpuidAdjustment[] {
   const result: CpuidAdjustment[] = [];
   // The last entry of each register of the leaf at hand: ranges of one register must not overlap.
-  const open = new Map<string, CpuidAdjustment>();
+  const open = new Map<number, CpuidAdjustment>();
   for (const entry of [...entries].sort(compareCpuidPlaces)) {
-    const key = `${entry.leaf}:${entry.register}`;
+    const key = registerKey(entry.leaf, entry.register);
     const last = open.get(key);
     if (last !== undefined && entry.subleaf <= last.lastSubleaf) {
       const name = `CPUID leaf ${toHex(entry.leaf)} subleaf ${toHex(entry.subleaf)} ${entry.register.toUpperCase()}`;

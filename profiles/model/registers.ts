@@ -29,8 +29,13 @@ export interface CpuidPlace {
   readonly register: Register;
 }
 
+const REGISTER_ORDER: Readonly<Record<Register, number>> = { eax: 0, ebx: 1, ecx: 2, edx: 3 };
+
+/** A leaf's register as one number, rising in the order of leaves and registers. */
+export const registerKey = (leaf: number, register: Register): number => leaf * 4 + REGISTER_ORDER[register];
+
 /** Orders by leaf, subleaf and EAX, EBX, ECX, EDX, numerically. */
 export const compareCpuidPlaces = (left: CpuidPlace, right: CpuidPlace): number =>
   left.leaf - right.leaf ||
   left.subleaf - right.subleaf ||
-  REGISTERS.indexOf(left.register) - REGISTERS.indexOf(right.register);
+  REGISTER_ORDER[left.register] - REGISTER_ORDER[right.register];

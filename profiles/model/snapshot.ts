@@ -6,6 +6,7 @@
 import { digestOf, shortDigest } from './canonical.ts';
 import { InputError } from './input-error.ts';
 import { parseU32, parseU64, toHex } from './numbers.ts';
+import { quoted } from './quoted.ts';
 import type { Vendor } from './registers.ts';
 
 /** Where an observation comes from: the KVM ioctls, inside a guest, or the bare CPUID instruction. */
@@ -125,35 +126,45 @@ export function snapshotFromWire(wire: SnapshotWire): Snapshot {
     source: wire.source,
     partial: wire.partial,
     cpuid: wire.cpuid.map((entry, i) => ({
-      leaf: u32(entry.leaf, `cpuid[${i}].leaf`),
-      subleaf: u32(entry.subleaf, `cpuid[${i}].subleaf`),
-      eax: u32(entry.eax, `cpuid[${i}].eax`),
-      ebx: u32(entry.ebx, `cpuid[${i}].ebx`),
-      ecx: u32(entry.ecx, `cpuid[${i}].ecx`),
-      edx: u32(entry.edx, `cpuid[${i}].edx`),
+      leaf: u32(entry.leaf, 'cpuid', i, 'leaf'),
+      subleaf: u32(entry.subleaf, 'cpuid', i, 'subleaf'),
+      eax: u32(entry.eax, 'cpuid', i, 'eax'),
+      ebx: u32(entry.ebx, 'cpuid', i, 'ebx'),
+      ecx: u32(entry.ecx, 'cpuid', i, 'ecx'),
+      edx: u32(entry.edx, 'cpuid', i, 'edx'),
     })),
     featureMsrs: wire.featureMsrs?.map((msr, i) => ({
-      index: u32(msr.index, `featureMsrs[${i}].index`),
-      value: u64(msr.value, `featureMsrs[${i}].value`),
+      index: u32(msr.index, 'featureMsrs', i, 'index'),
+      value: u64(msr.value, 'featureMsrs', i, 'value'),
     })),
-    msrIndices: wire.msrIndices?.map((index, i) => u32(index, `msrIndices[${i}]`)),
+    msrIndices: wire.msrIndices?.map((index, i) => u32(index, 'msrIndices', i)),
     capabilities: wire.capabilities,
   });
 }
 
-/** Hex text to a 32-bit number, or an InputError for `place`. */
-export function u32(text: string, place: string): number {
+/** `place`, `list[3]` or `list[3].field`. */
+export const placeOf = (place: string, i?: number, field?: string): string =>
+  `${place}${i === undefined ? '' : `[${i}]`}${field === undefined ? '' : `.${field}`}`;
+
+/** Hex text to a 32-bit number, or an InputError naming the place, which is put together only then. */
+export function u32(text: string, place: string, i?: number, field?: string): number {
   const value = parseU32(text);
   if (value === undefined)
-    throw new InputError(place, `"${text.slice(0, 40)}" is not a 32-bit hex number such as 0x1f`);
+    throw new InputError(
+      placeOf(place, i, field),
+      `${quoted(text, 40)} is not a 32-bit hex number such as 0x1f`,
+    );
   return value;
 }
 
-/** Hex text to a 64-bit bigint, or an InputError for `place`. */
-export function u64(text: string, place: string): bigint {
+/** The same for a 64-bit bigint. */
+export function u64(text: string, place: string, i?: number, field?: string): bigint {
   const value = parseU64(text);
   if (value === undefined)
-    throw new InputError(place, `"${text.slice(0, 40)}" is not a 64-bit hex number such as 0x1f`);
+    throw new InputError(
+      placeOf(place, i, field),
+      `${quoted(text, 40)} is not a 64-bit hex number such as 0x1f`,
+    );
   return value;
 }
 

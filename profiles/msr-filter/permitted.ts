@@ -5,9 +5,11 @@
  * and what a guest kernel needs to boot (boot.ts).
  * Forbidden MSRs are never in it. Neither are the x2APIC ones: no filter reaches them.
  */
+import { findRange } from '../definitions/lookup.ts';
 import type { CpuidBit, Definitions, MsrRange, PermittedMsr } from '../definitions/types.ts';
 import type { ProfileData } from '../model/profile.ts';
 import type { Vendor } from '../model/registers.ts';
+import { adjustmentAt } from '../verdict/bits.ts';
 import { bootMsrs, XSAVES } from './boot.ts';
 
 export type Access = 'r' | 'w' | 'rw';
@@ -49,14 +51,8 @@ const WRITABLE_FEATURE_MSRS: ReadonlySet<number> = new Set([0x8b, 0xc001_1029]);
 
 /** Does the profile leave a way for `bit` to be 1: fixed to 1, or taken from the host? A register it does not list is 0. */
 export function canBeOne(data: ProfileData, bit: CpuidBit): boolean {
-  return data.cpuid.some(
-    (entry) =>
-      entry.leaf === bit.leaf &&
-      entry.register === bit.register &&
-      entry.subleaf <= bit.subleaf &&
-      bit.subleaf <= entry.lastSubleaf &&
-      (((entry.mask | entry.value) >>> bit.bit) & 1) === 1,
-  );
+  const entry = adjustmentAt(data, bit.leaf, bit.subleaf, bit.register);
+  return entry !== undefined && (((entry.mask | entry.value) >>> bit.bit) & 1) === 1;
 }
 
 /** Does the profile show guests VMX or SVM? */
@@ -66,8 +62,10 @@ export const showsNesting = ({ vendor, data }: ProfileContent): boolean => canBe
 export const showsHyperv = (data: ProfileData, definitions: Definitions): boolean =>
   data.requiredMsrs.some((index) => contains(definitions.hyperv, index));
 
-export const contains = (ranges: readonly MsrRange[], index: number): boolean =>
-  ranges.some((range) => range.first <= index && index <= range.last);
+export function contains(ranges: readonly MsrRange[], index: number): boolean {
+  for (const range of ranges) if (range.first <= index && index <= range.last) return true;
+  return false;
+}
 
 /**
  * The MSRs `profile` permits with their access, rising by index. A required MSR is permitted also where its
@@ -79,12 +77,12 @@ export function permittedMsrs(profile: ProfileContent, definitions: Definitions)
   const offered = (row: PermittedMsr): boolean =>
     (row.option === undefined || options[row.option]) &&
     (row.anyOf.length === 0 || row.anyOf.some((bit) => canBeOne(data, bit)));
-  const forbidden = forbiddenMsrs(profile, definitions);
+  const forbidden = merged(forbiddenMsrs(profile, definitions));
   const rows = [...definitions.permitted, ...definitions.kvm, ...bootMsrs(profile.vendor)];
 
   const result = new Map<number, Access>();
   const permit = (index: number, access: Access): void => {
-    if (isX2apic(index) || contains(forbidden, index)) return;
+    if (isX2apic(index) || findRange(forbidden, index) !== undefined) return;
     const known = result.get(index);
     result.set(index, known === undefined || known === access ? access : 'rw');
   };
@@ -126,6 +124,17 @@ export function forbiddenMsrs(profile: ProfileContent, definitions: Definitions)
     ...denied.map(({ index, name }) => ({ first: index, last: index, name })),
     ...nestedOnly.map(({ first, last, name }) => ({ first, last, name })),
   ];
+}
+
+/** The same numbers as rising ranges without overlap, for a binary search; of names that meet, one is kept. */
+export function merged(ranges: readonly MsrRange[]): MsrRange[] {
+  const result: MsrRange[] = [];
+  for (const range of ranges.toSorted((left, right) => left.first - right.first)) {
+    const last = result.at(-1);
+    if (last === undefined || last.last < range.first) result.push(range);
+    else if (last.last < range.last) result[result.length - 1] = { ...last, last: range.last };
+  }
+  return result;
 }
 
 /** `range` with `index` cut out. */

@@ -43,6 +43,9 @@ export const filterToWire = (filter: CompiledFilter): FilterWire => ({
   ],
 });
 
+/** Many times what the tables can permit. */
+const MAX_ALLOWED = 65_536;
+
 const wireSchema = z.object({
   mode: z.enum(FILTER_MODES),
   flags: z.literal([0, 1]),
@@ -56,7 +59,9 @@ const wireSchema = z.object({
       }),
     )
     .max(MAX_RANGES),
-  allowed: z.array(z.object({ first: z.string(), last: z.string(), access: z.enum(['r', 'w', 'rw']) })),
+  allowed: z
+    .array(z.object({ first: z.string(), last: z.string(), access: z.enum(['r', 'w', 'rw']) }))
+    .max(MAX_ALLOWED),
 });
 
 /**
