@@ -2,13 +2,26 @@
 import { Command, CommanderError } from 'commander';
 import { CliFailure, EXIT, type ExitCode } from './failure.ts';
 import type { Terminal } from './terminal.ts';
-import { addCatalog } from './verbs/catalog.ts';
-import { addCheck, addExplain } from './verbs/check.ts';
-import { addFilter } from './verbs/filter.ts';
-import { addGenerate } from './verbs/generate.ts';
-import { addLint } from './verbs/lint.ts';
-import { addProbe } from './verbs/probe.ts';
-import { addRender } from './verbs/render.ts';
+
+type AddVerb = (program: Command, terminal: Terminal, finish: (code: ExitCode) => void) => void;
+
+/** Each verb is loaded when it is asked for: a short-lived program must not pay for what the others need. */
+const VERBS: Readonly<Record<string, () => Promise<AddVerb>>> = {
+  probe: async () => (await import('./verbs/probe.ts')).addProbe,
+  catalog: async () => (await import('./verbs/catalog.ts')).addCatalog,
+  generate: async () => (await import('./verbs/generate.ts')).addGenerate,
+  baseline: async () => (await import('./verbs/baseline.ts')).addBaseline,
+  derive: async () => (await import('./verbs/derive.ts')).addDerive,
+  check: async () => (await import('./verbs/check.ts')).addCheck,
+  explain: async () => (await import('./verbs/explain.ts')).addExplain,
+  diff: async () => (await import('./verbs/diff.ts')).addDiff,
+  lint: async () => (await import('./verbs/lint.ts')).addLint,
+  render: async () => (await import('./verbs/render.ts')).addRender,
+  filter: async () => (await import('./verbs/filter.ts')).addFilter,
+  import: async () => (await import('./verbs/import.ts')).addImport,
+};
+
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
 const terminal: Terminal = {
   env: process.env,
@@ -34,9 +47,10 @@ const program = new Command('cpuprofile')
       write(`${oneLine(text.replace(/^error: /, 'cpuprofile: ').trim())}\n`);
     },
   });
-for (const add of [addProbe, addCatalog, addGenerate, addCheck, addExplain, addLint, addRender, addFilter]) {
-  add(program, terminal, finish);
-}
+const asked = process.argv[2] ?? '';
+// Help, a typing error and the like need them all.
+const load = Object.hasOwn(VERBS, asked) ? [VERBS[asked]] : Object.values(VERBS);
+for (const verb of load) (await verb?.())?.(program, terminal, finish);
 for (const command of program.commands) command.copyInheritedSettings(program);
 
 // A reader that closes the pipe early (`| head`) is not an error.
@@ -63,5 +77,6 @@ try {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ');
+  // Names out of hostile files must not move a terminal's cursor.
+  return text.replace(/\s*\n\s*/g, ' ').replaceAll(CONTROL, '?');
 }

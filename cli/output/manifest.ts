@@ -1,6 +1,6 @@
 /** Objects as files: what the verbs print can be applied with kubectl and read back by them. */
 import { API_VERSION } from '../../crds/kinds.ts';
-import type { ProfileDataWire } from '../../profiles/model/profile.ts';
+import type { FilterMode, ProfileDataWire } from '../../profiles/model/profile.ts';
 import type { Vendor } from '../../profiles/model/registers.ts';
 import {
   snapshotName,
@@ -16,10 +16,14 @@ export interface Manifest<Spec> {
   spec: Spec;
 }
 
-export const profileManifest = (
-  name: string,
-  spec: { vendor: Vendor; data: ProfileDataWire },
-): Manifest<{ vendor: Vendor; data: ProfileDataWire }> => ({
+export interface ProfileManifestSpec {
+  vendor: Vendor;
+  data: ProfileDataWire;
+  /** Absent: closed. */
+  filter?: { mode: FilterMode };
+}
+
+export const profileManifest = (name: string, spec: ProfileManifestSpec): Manifest<ProfileManifestSpec> => ({
   apiVersion: API_VERSION,
   kind: 'CpuProfile',
   metadata: { name },

@@ -1,8 +1,6 @@
-/** Where a finding points, as people write it: `CPUID 7.0:EBX`, `MSR 0x10a`. */
+/** Where a finding points, for a column of a table: nothing where it concerns the whole. */
 import type { Where } from '../../profiles/model/finding.ts';
+import { placeText } from '../../profiles/verdict/findings.ts';
 
-export function placeText(where: Where): string {
-  if ('msr' in where) return `MSR ${where.msr}`;
-  if (!('leaf' in where)) return '';
-  return `CPUID ${where.leaf.slice(2)}.${where.subleaf.slice(2)}:${where.register.toUpperCase()}`;
-}
+export const placeCell = (where: Where): string =>
+  'leaf' in where || 'msr' in where ? placeText(where) : '';

@@ -1,7 +1,6 @@
-/** `cpuprofile check` and `explain`: can this host honour that profile, and why not. */
+/** `cpuprofile check`: can these hosts honour those profiles. */
 import type { Command } from 'commander';
 import { check } from '../../profiles/verdict/check.ts';
-import { explain } from '../../profiles/verdict/explain.ts';
 import type { Verdict } from '../../profiles/model/finding.ts';
 import { EXIT, type ExitCode } from '../failure.ts';
 import { loadProfiles, type NamedProfile } from '../input/profiles.ts';
@@ -10,7 +9,7 @@ import { plural, printData, table } from '../output/print.ts';
 import type { Terminal } from '../terminal.ts';
 import { withCluster, withDevice, withOutput, type OutputFlag } from './flags.ts';
 
-interface CheckFlags extends OutputFlag {
+export interface CheckFlags extends OutputFlag {
   readonly snapshot?: string[];
   readonly device: string;
   readonly context?: string;
@@ -34,21 +33,6 @@ export function addCheck(program: Command, terminal: Terminal, finish: (code: Ex
     else printData(terminal, flags.output, { verdicts: checked.map(toJson) });
     finish(exitCode(checked));
   });
-}
-
-export function addExplain(program: Command, terminal: Terminal, finish: (code: ExitCode) => void): void {
-  verb(program, 'explain <profile>', 'why a host can or cannot honour a profile, bit by bit').action(
-    async (profile: string, flags: CheckFlags) => {
-      const checked = await checkAll([profile], flags, terminal);
-      if (flags.output === 'table') {
-        const pages = checked.map((each) =>
-          explain(each.profile.name, each.snapshot.name, each.verdict).join('\n'),
-        );
-        terminal.out(`${pages.join('\n\n')}\n`);
-      } else printData(terminal, flags.output, { verdicts: checked.map(toJson) });
-      finish(exitCode(checked));
-    },
-  );
 }
 
 const verb = (program: Command, usage: string, description: string): Command =>
@@ -84,7 +68,7 @@ function verdictTable(checked: readonly Checked[]): string {
   return table(['PROFILE', 'SNAPSHOT', 'COMPATIBLE', 'FIRST FINDING'], rows);
 }
 
-function exitCode(checked: readonly Checked[]): ExitCode {
+export function exitCode(checked: readonly { readonly verdict: Verdict }[]): ExitCode {
   const verdicts = checked.map(({ verdict }) => verdict.compatible);
   if (verdicts.includes('No')) return EXIT.no;
   return verdicts.includes('Unknown') ? EXIT.unknown : EXIT.ok;

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { catalogEntry, catalogNames } from '../catalog/catalog.ts';
-import type { ProfileDataWire } from '../model/profile.ts';
+import { FILTER_MODES, type ProfileDataWire } from '../model/profile.ts';
+import { lint } from '../verdict/lint.ts';
 import { accept } from './accept.ts';
+import { resolve } from './resolve.ts';
 
 const entry = (leaf: number): ProfileDataWire['cpuid'][number] => ({
   leaf: `0x${leaf.toString(16)}`,
@@ -13,7 +15,7 @@ const entry = (leaf: number): ProfileDataWire['cpuid'][number] => ({
 
 describe('accept', () => {
   test.each(catalogNames())('the shipped profile %s', (name) => {
-    const acceptance = accept(name, { vendor: 'intel', catalog: name });
+    const acceptance = accept(name, { vendor: catalogEntry(name)?.vendor ?? 'intel', catalog: name });
     expect(acceptance).toMatchObject({ accepted: true });
   });
 
@@ -49,6 +51,21 @@ describe('accept', () => {
     if (!acceptance.accepted) expect(acceptance.message).toMatch(message);
   });
 
+  test('a filter that KVM cannot take has a reason of its own, and another mode none', () => {
+    const skylake = catalogEntry('skylake');
+    if (skylake === undefined) throw new Error('no skylake');
+    const far = Array.from({ length: 20 }, (_, i) => `0x${i + 1}0000`);
+    const data = { ...skylake.data, requiredMsrs: [...(skylake.data.requiredMsrs ?? []), ...far] };
+    expect(accept('a', { vendor: 'intel', data })).toMatchObject({
+      accepted: false,
+      reason: 'FilterTooLarge',
+      message: expect.stringMatching(/^The closed MSR filter does not fit into 16 ranges/) as unknown,
+    });
+    expect(accept('a', { vendor: 'intel', data, filter: { mode: 'none' } })).toMatchObject({
+      accepted: true,
+    });
+  });
+
   test('a lint failure carries every finding', () => {
     const acceptance = accept('a', { vendor: 'intel', data: { cpuid: [entry(1)], requiredMsrs: ['0x1d9'] } });
     if (acceptance.accepted) throw new Error('accepted');
@@ -69,3 +86,17 @@ describe('accept', () => {
     );
   });
 });
+
+test.each(catalogNames())(
+  '%s, as it is shipped, is without lint errors under every filter mode: accept relies on it',
+  (catalog) => {
+    const vendor = catalogEntry(catalog)?.vendor ?? 'intel';
+    for (const mode of FILTER_MODES) {
+      const resolution = resolve({ vendor, catalog, filter: { mode } });
+      const errors = resolution.ok
+        ? lint(resolution.profile).filter(({ severity }) => severity === 'error')
+        : [];
+      expect([resolution.ok, errors]).toEqual([true, []]);
+    }
+  },
+);

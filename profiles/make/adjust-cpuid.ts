@@ -17,8 +17,11 @@ function adjustRow(row: CpuidDefinition, host: HostIndex): CpuidAdjustment[] {
   const entries = entriesIn(host, leaf, row.firstSubleaf, row.lastSubleaf);
   const present = entries.map(({ subleaf }) => subleaf);
   return splitSubleaves(row.firstSubleaf, row.lastSubleaf, present).map(({ first, last }) => {
-    const offered = entries.find(({ subleaf }) => subleaf === first)?.[register] ?? 0;
-    return { leaf, subleaf: first, lastSubleaf: last, register, ...adjustRegister(row, offered) };
+    const entry = entries.find(({ subleaf }) => subleaf === first);
+    const adjusted = adjustRegister(row, entry?.[register] ?? 0);
+    // Where the host has no entry a static 1 has no place to go: CPUs without leaf 6 have no ARAT either.
+    const value = entry === undefined ? 0 : adjusted.value;
+    return { leaf, subleaf: first, lastSubleaf: last, register, mask: adjusted.mask, value };
   });
 }
 

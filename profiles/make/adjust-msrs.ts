@@ -13,7 +13,10 @@ export interface ObservedHost extends Snapshot {
 }
 
 /** Throws InputError for a feature MSR that no table knows: a profile made without it would promise too little. */
-export function adjustMsrs(host: ObservedHost, definitions: Definitions): MsrAdjustment[] {
+export function adjustMsrs(
+  host: Pick<ObservedHost, 'featureMsrs'>,
+  definitions: Definitions,
+): MsrAdjustment[] {
   return host.featureMsrs.flatMap(({ index, value }) => {
     const row = definitions.featureMsrs.find((candidate) => candidate.index === index);
     if (row === undefined) {

@@ -115,6 +115,11 @@ describe('policies', () => {
       [3, 0xffff_ffff],
     ]);
   });
+  test('a static 1 in a leaf that the host does not have is 0: there is no place for it', () => {
+    const with6 = made({ cpuid: [[0x6, 0, 'eax', 0]] });
+    expect(value(with6, 0x6, 0, 'eax')).toMatchObject({ mask: 0, value: 4 });
+    expect(value(made({}), 0x6, 0, 'eax')).toMatchObject({ mask: 0, value: 0 });
+  });
   test('the size of the XSAVE area follows the components that are left', () => {
     const data = made({
       cpuid: [
@@ -133,6 +138,7 @@ describe('policies', () => {
   });
   test('set-refusing MSRs are required with nesting, never adjusted; without it nothing of VMX is left', () => {
     const vmx: MadeHost = {
+      cpuid: [[0x1, 0, 'ecx', 0]],
       msrs: [
         [0x480, 1n],
         [0x481, 0x16n],

@@ -15,7 +15,7 @@ export type OptionName = keyof ProfileOptions;
 export const OPTION_NAMES: readonly OptionName[] = ['nested', 'amx', 'hyperv'];
 
 /** AMX-TILE, CPUID 7.0:EDX[24] (Intel SDM vol. 2A). */
-const AMX_TILE: CpuidBit = { leaf: 0x7, subleaf: 0, register: 'edx', bit: 24 };
+export const AMX_TILE: CpuidBit = { leaf: 0x7, subleaf: 0, register: 'edx', bit: 24 };
 
 /** Does the profile show guests what the option stands for? */
 export function hasOption(data: ProfileData, option: OptionName, definitions: Definitions): boolean {
@@ -62,8 +62,8 @@ function withoutNesting(data: ProfileData, definitions: Definitions): ProfileDat
   );
 }
 
-/** Bits of one register in a range of subleaves that go with an option. */
-interface OptionBits {
+/** Bits of one register in a range of subleaves, that go with an option or another feature. */
+export interface RegisterBits {
   readonly leaf: number;
   readonly firstSubleaf: number;
   readonly lastSubleaf: number;
@@ -80,7 +80,18 @@ function withoutFields(data: ProfileData, option: OptionName, definitions: Defin
   return { ...data, cpuid: [...cpuid].sort(compareCpuidPlaces) };
 }
 
-function optionBits(option: OptionName, { cpuid }: Definitions): OptionBits[] {
+// A derived view, kept as long as the definitions it belongs to.
+const known = new WeakMap<Definitions, Map<OptionName, RegisterBits[]>>();
+
+function optionBits(option: OptionName, definitions: Definitions): RegisterBits[] {
+  const ofOptions = known.get(definitions) ?? new Map<OptionName, RegisterBits[]>();
+  known.set(definitions, ofOptions);
+  const bits = ofOptions.get(option) ?? collectOptionBits(option, definitions);
+  ofOptions.set(option, bits);
+  return bits;
+}
+
+function collectOptionBits(option: OptionName, { cpuid }: Definitions): RegisterBits[] {
   const wholly = (row: CpuidDefinition): boolean => row.fields.every((field) => field.option === option);
   const leaves = new Set(
     cpuid.map(({ leaf }) => leaf).filter((leaf) => cpuid.every((row) => row.leaf !== leaf || wholly(row))),
@@ -98,7 +109,7 @@ function optionBits(option: OptionName, { cpuid }: Definitions): OptionBits[] {
 }
 
 /** `entry` without `row`'s bits; a range that reaches beyond the row is cut at its borders. */
-function withoutBits(entry: CpuidAdjustment, row: OptionBits): CpuidAdjustment[] {
+export function withoutBits(entry: CpuidAdjustment, row: RegisterBits): CpuidAdjustment[] {
   const first = Math.max(entry.subleaf, row.firstSubleaf);
   const last = Math.min(entry.lastSubleaf, row.lastSubleaf);
   const touched = row.leaf === entry.leaf && row.register === entry.register && first <= last;
@@ -118,13 +129,13 @@ function withoutBits(entry: CpuidAdjustment, row: OptionBits): CpuidAdjustment[]
 }
 
 /** Drops required MSRs whose announcing bit went away between `before` and `after`. */
-function withoutUnannounced(
+export function withoutUnannounced(
   before: ProfileData,
   after: ProfileData,
-  { permitted }: Definitions,
+  { permitted, kvm }: Definitions,
 ): ProfileData {
   const announced = (data: ProfileData, row: PermittedMsr): boolean =>
     row.anyOf.some((bit) => canBeOne(data, bit));
-  const gone = permitted.filter((row) => announced(before, row) && !announced(after, row));
+  const gone = [...permitted, ...kvm].filter((row) => announced(before, row) && !announced(after, row));
   return { ...after, requiredMsrs: after.requiredMsrs.filter((index) => !contains(gone, index)) };
 }

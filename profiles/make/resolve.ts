@@ -1,5 +1,5 @@
 /** From the spec of a CpuProfile to the profile itself: catalogue entry or inline data, options taken away. */
-import { catalogEntry, catalogNames } from '../catalog/catalog.ts';
+import { catalogEntry } from '../catalog/catalog.ts';
 import { definitionsFor } from '../definitions/definitions.ts';
 import { InputError } from '../model/input-error.ts';
 import {
@@ -13,6 +13,7 @@ import {
 } from '../model/profile.ts';
 import type { Vendor } from '../model/registers.ts';
 import { hasOption, OPTION_NAMES, withoutOption } from './options.ts';
+import { unknownEntry } from './unknown-entry.ts';
 
 /** The part of a CpuProfile's spec that decides what guests see; its shape has been checked. */
 export interface ProfileSpecWire {
@@ -39,8 +40,21 @@ export function resolve(spec: ProfileSpecWire): Resolution {
   const source = sourceOf(spec);
   if ('reason' in source) return source;
   const definitions = definitionsFor(spec.vendor);
+  const filter = spec.filter?.mode ?? DEFAULT_FILTER;
+  const options = OPTION_NAMES.filter((option) => spec.options?.[option] !== undefined);
+  if (options.length === 0) {
+    // Not read before somebody looks: a host of the other vendor never does.
+    const profile: Profile = {
+      vendor: spec.vendor,
+      get data() {
+        return source.data;
+      },
+      filter,
+    };
+    return resolved(profile, source);
+  }
   let { data } = source;
-  for (const option of OPTION_NAMES) {
+  for (const option of options) {
     const wanted = spec.options?.[option];
     if (wanted === true && !hasOption(data, option, definitions)) {
       return failed(
@@ -50,8 +64,22 @@ export function resolve(spec: ProfileSpecWire): Resolution {
     }
     if (wanted === false) data = withoutOption(data, option, definitions);
   }
-  const profile: Profile = { vendor: spec.vendor, data, filter: spec.filter?.mode ?? DEFAULT_FILTER };
-  return { ok: true, profile, digest: profileDigest(profile), notes: source.notes };
+  return resolved({ vendor: spec.vendor, data, filter }, source);
+}
+
+function resolved(profile: Profile, source: Source): Resolution {
+  let digest: string | undefined;
+  return {
+    ok: true,
+    profile,
+    // Taken when it is asked for: it costs more than the verdict, which needs none.
+    get digest() {
+      return (digest ??= profileDigest(profile));
+    },
+    get notes() {
+      return source.notes;
+    },
+  };
 }
 
 const failed = (reason: ResolutionFailure, message: string): Resolution & { ok: false } => ({
@@ -71,10 +99,7 @@ function sourceOf({ vendor, catalog, data }: ProfileSpecWire): Source | (Resolut
   if (data !== undefined) return readData(data, 'spec.data');
   const entry = catalogEntry(catalog ?? '');
   if (entry === undefined) {
-    return failed(
-      'UnknownCatalogEntry',
-      `catalog: there is no profile "${String(catalog)}"; there are ${catalogNames().join(', ')}`,
-    );
+    return failed('UnknownCatalogEntry', `catalog: ${unknownEntry(catalog ?? '')}`);
   }
   if (entry.vendor !== vendor) {
     return failed(
@@ -82,7 +107,17 @@ function sourceOf({ vendor, catalog, data }: ProfileSpecWire): Source | (Resolut
       `vendor is ${vendor} and catalogue profile "${entry.name}" is for ${entry.vendor}`,
     );
   }
-  return readData(entry.data, `catalogue profile "${entry.name}"`);
+  // What is shipped can be read; the tests see to that.
+  let read: Source | undefined;
+  const once = (): Source => (read ??= profileDataFromWire(entry.data, `catalogue profile "${entry.name}"`));
+  return {
+    get data() {
+      return once().data;
+    },
+    get notes() {
+      return once().notes;
+    },
+  };
 }
 
 function readData(wire: ProfileDataWire, place: string): Source | (Resolution & { ok: false }) {

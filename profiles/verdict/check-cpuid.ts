@@ -2,16 +2,12 @@
 import type { Finding } from '../model/finding.ts';
 import { and32, bitsOf, minus32, or32, toHex } from '../model/numbers.ts';
 import type { CpuidEntry, Snapshot } from '../model/snapshot.ts';
-import type { CompiledCpuid, FieldCheck, PresenceCheck, RegisterCheck } from './compile-cpuid.ts';
-import {
-  AMD_IBPB_AND_IBRS,
-  isHypervisorLeaf,
-  notTold32,
-  SPEC_CTRL_BIT,
-  xstateNotRecorded,
-} from './exceptions.ts';
-import { bitsText, cpuidWhere, mismatch, notObserved, placeText } from './findings.ts';
+import { presenceName, type CompiledCpuid, type PresenceCheck } from './compile-cpuid.ts';
+import { fieldsOf, type FieldCheck, type RegisterCheck } from './compile-register.ts';
+import { AMD_IBPB_AND_IBRS, isHypervisorLeaf, SPEC_CTRL_BIT } from './exceptions.ts';
+import { cpuidWhere, mismatch, notObserved, placeText } from './findings.ts';
 import { entriesIn, type HostIndex } from './host-index.ts';
+import { notTold32, xstateNotRecorded } from './kvm-decides.ts';
 import { offending32 } from './relation.ts';
 
 /** Registers with fixed bits that the host has no entry for. */
@@ -22,13 +18,14 @@ export function missingEntries({ presence }: CompiledCpuid, snapshot: Snapshot, 
 }
 
 function missingEntry(check: PresenceCheck, snapshot: Snapshot): Finding {
-  const { leaf, subleaf, register, value, name } = check;
+  const { leaf, subleaf, register, value } = check;
+  const { name, class: class_ } = presenceName(check);
   const where = cpuidWhere(leaf, subleaf, register);
   const about = {
     where,
     bits: bitsOf(value),
     name,
-    class: check.class,
+    class: class_,
     relation: 'subset',
     profile: toHex(value),
     host: '0x0',
@@ -40,14 +37,16 @@ function missingEntry(check: PresenceCheck, snapshot: Snapshot): Finding {
       `The profile fixes ${name} in ${place}, and this partial snapshot says nothing about that leaf.`,
     );
   }
-  if (snapshot.source !== 'kvm' && isHypervisorLeaf(leaf)) {
+  const { source } = snapshot;
+  const made = minus32(value, notTold32(source, leaf, subleaf, register)) === 0;
+  if (made || (source !== 'kvm' && isHypervisorLeaf(leaf))) {
     return notObserved(about, `The profile fixes ${name} in ${place}, which only KVM itself can answer for.`);
   }
   return {
     ...about,
     code: 'CpuidEntryMissing',
     severity: 'error',
-    message: `The profile fixes ${name} (${place} ${bitsText(about.bits)}), and this host has no such CPUID entry to put it in.`,
+    message: `The profile fixes ${name} (${placeText(where, about.bits)}), and this host has no such CPUID entry to put it in.`,
   };
 }
 
@@ -70,8 +69,9 @@ function compareRegister(
   findings: Finding[],
 ): void {
   const offered = entry[check.register];
+  if (and32(offered, check.care) === check.expected && check.atMost === 0) return;
   const guest = or32(and32(offered, check.mask), check.value);
-  for (const field of check.fields) {
+  for (const field of fieldsOf(check)) {
     const offending = offending32(field.relation, guest, offered, field.mask);
     if (offending === 0) continue;
     const untold = untoldBits(check, entry, field, snapshot, offending);
@@ -132,7 +132,7 @@ function unknown(
   } = compared(check, entry, field, guest, untold);
   return notObserved(
     { where, bits, name, class: class_, relation, profile, host },
-    `The profile fixes ${name} (${placeText(where)} ${bitsText(bits)}); what KVM would give for it cannot be told from this snapshot.`,
+    `The profile fixes ${name} (${placeText(where, bits)}); what KVM would give for it cannot be told from this snapshot.`,
   );
 }
 
@@ -150,6 +150,6 @@ function explained(finding: Finding, snapshot: Snapshot, host: HostIndex): Findi
   if (entry === undefined || and32(entry.ebx, AMD_IBPB_AND_IBRS) !== AMD_IBPB_AND_IBRS) return finding;
   return {
     ...finding,
-    message: `${finding.message} Linux from 6.13 ties this bit to IBPB_RET, so Zen 3 loses it although IBRS and IBPB stay announced by CPUID 0x80000008 EBX[12] and [14]: a profile without the bit loses nothing.`,
+    message: `${finding.message} Linux from 6.13 ties this bit to IBPB_RET, so Zen 3 loses it although IBRS and IBPB stay announced by CPUID 80000008.0:EBX[12] and [14]: a profile without the bit loses nothing.`,
   };
 }

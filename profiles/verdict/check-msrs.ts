@@ -3,9 +3,10 @@ import type { Finding } from '../model/finding.ts';
 import { bitsOf, toHex } from '../model/numbers.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { CompiledMsrs, MsrCheck, MsrFieldCheck, RequiredMsr } from './compile-msrs.ts';
-import { ARCH_CAPABILITIES, notTold64, toleratedArchCapabilities } from './exceptions.ts';
-import { bitsText, mismatch, msrWhere, notObserved, placeText } from './findings.ts';
+import { ARCH_CAPABILITIES, toleratedArchCapabilities } from './exceptions.ts';
+import { mismatch, msrWhere, notObserved, placeText } from './findings.ts';
 import type { HostIndex } from './host-index.ts';
+import { notTold64 } from './kvm-decides.ts';
 import { offending64 } from './relation.ts';
 
 /** Whether the snapshot's lists are KVM's complete answer, so that what is not in them does not exist. */
@@ -58,18 +59,21 @@ export function missingRequiredMsrs(
   return observed ? missing.map(requiredMissing) : [listsNotObserved(missing)];
 }
 
-const requiredMissing = ({ index, name, class: class_ }: RequiredMsr): Finding => ({
-  code: 'RequiredMsrMissing',
-  severity: 'error',
-  where: msrWhere(index),
-  bits: [],
-  name,
-  class: class_,
-  relation: 'subset',
-  profile: '0x1',
-  host: '0x0',
-  message: `Guests under the profile may use ${name} (MSR ${toHex(index)}), which KVM on this host neither lists nor saves.`,
-});
+const requiredMissing = ({ index, describe }: RequiredMsr): Finding => {
+  const { name, class: class_ } = describe();
+  return {
+    code: 'RequiredMsrMissing',
+    severity: 'error',
+    where: msrWhere(index),
+    bits: [],
+    name,
+    class: class_,
+    relation: 'subset',
+    profile: '0x1',
+    host: '0x0',
+    message: `Guests under the profile may use ${name} (MSR ${toHex(index)}), which KVM on this host neither lists nor saves.`,
+  };
+};
 
 function listsNotObserved(missing: readonly RequiredMsr[]): Finding {
   const named = missing.slice(0, 5).map(({ index }) => toHex(index));
@@ -137,12 +141,12 @@ const compared = (
 const unknown = ({ where, bits, name, class: class_, relation, profile, host }: Finding): Finding =>
   notObserved(
     { where, bits, name, class: class_, relation, profile, host },
-    `The profile fixes ${name} (${placeText(where)} ${bitsText(bits)}); what KVM would give for it cannot be told from this snapshot.`,
+    `The profile fixes ${name} (${placeText(where, bits)}); what KVM would give for it cannot be told from this snapshot.`,
   );
 
 const toleratedFinding = (finding: Finding): Finding => ({
   ...finding,
   code: 'FbClearTolerated',
   severity: 'note',
-  message: `This host lacks ${finding.name} (${placeText(finding.where)} ${bitsText(finding.bits)}) and nothing else, and it is immune to all that the bit would be used against: guests lose nothing.`,
+  message: `This host lacks ${finding.name} (${placeText(finding.where, finding.bits)}) and nothing else, and it is immune to all that the bit would be used against: guests lose nothing.`,
 });

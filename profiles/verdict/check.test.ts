@@ -30,8 +30,7 @@ describe('relations', () => {
         relation: 'subset',
         profile: '0x20020',
         host: '0x10020',
-        message:
-          'The profile shows guests avx512dq (CPUID 0x7.0x0 EBX bit 17), which this host does not offer.',
+        message: 'The profile shows guests avx512dq (CPUID 7.0:EBX[17]), which this host does not offer.',
       },
     ]);
   });

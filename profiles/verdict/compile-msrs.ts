@@ -1,10 +1,11 @@
 /** The MSR side of a compiled profile: feature MSRs that are set, and MSRs that must exist. */
+import { findFeatureMsr } from '../definitions/lookup.ts';
 import type { Definitions, MsrDefinition } from '../definitions/types.ts';
 import type { FindingClass, Relation } from '../model/finding.ts';
 import { mask64, toHex, U64_MAX } from '../model/numbers.ts';
 import type { MsrAdjustment, Profile } from '../model/profile.ts';
 import { SET_REFUSED_MSRS, VMX_HALVES } from './exceptions.ts';
-import { UNNAMED } from './compile-cpuid.ts';
+import { UNNAMED } from './compile-register.ts';
 
 export interface MsrFieldCheck {
   readonly mask: bigint;
@@ -25,8 +26,7 @@ export interface MsrCheck {
 
 export interface RequiredMsr {
   readonly index: number;
-  readonly name: string;
-  readonly class: FindingClass;
+  readonly describe: () => { readonly name: string; readonly class: FindingClass };
 }
 
 export interface CompiledMsrs {
@@ -36,13 +36,16 @@ export interface CompiledMsrs {
 }
 
 export function compileMsrs({ data }: Profile, definitions: Definitions): CompiledMsrs {
-  const rows = new Map(definitions.featureMsrs.map((row) => [row.index, row]));
   const adjusted = new Set(data.featureMsrs.map(({ index }) => index));
   return {
-    adjusted: data.featureMsrs.map((entry) => msrCheck(entry, rows.get(entry.index))),
+    adjusted: data.featureMsrs.map((entry) => msrCheck(entry, findFeatureMsr(definitions, entry.index))),
     required: data.requiredMsrs
       .filter((index) => !adjusted.has(index))
-      .map((index) => ({ index, ...requiredName(index, definitions, rows.get(index)) })),
+      .map((index) => ({
+        index,
+        // Looked up when a finding is written: there are a hundred of these, and most are where they should be.
+        describe: () => requiredName(index, definitions),
+      })),
   };
 }
 
@@ -59,7 +62,18 @@ function msrCheck(entry: MsrAdjustment, row: MsrDefinition | undefined): MsrChec
   return { ...base, fields: fields.filter((field) => canOffend(field, mask, value)) };
 }
 
-function rowFields(row: MsrDefinition): MsrFieldCheck[] {
+// A derived view, kept as long as the row it belongs to.
+const fieldsOfRows = new WeakMap<MsrDefinition, readonly MsrFieldCheck[]>();
+
+function rowFields(row: MsrDefinition): readonly MsrFieldCheck[] {
+  const known = fieldsOfRows.get(row);
+  if (known !== undefined) return known;
+  const fields = comparedFields(row);
+  fieldsOfRows.set(row, fields);
+  return fields;
+}
+
+function comparedFields(row: MsrDefinition): MsrFieldCheck[] {
   const named = row.fields.map((field) => ({
     mask: mask64(field.first, field.last),
     relation: field.relation,
@@ -93,11 +107,8 @@ function canOffend(field: MsrFieldCheck, mask: bigint, value: bigint): boolean {
   }
 }
 
-function requiredName(
-  index: number,
-  definitions: Definitions,
-  feature: MsrDefinition | undefined,
-): { name: string; class: FindingClass } {
+function requiredName(index: number, definitions: Definitions): { name: string; class: FindingClass } {
+  const feature = findFeatureMsr(definitions, index);
   if (feature !== undefined) return { name: feature.name, class: feature.fields[0]?.class ?? 'isa' };
   const within = (range: { first: number; last: number }): boolean =>
     range.first <= index && index <= range.last;

@@ -1,6 +1,8 @@
 /** A verdict for a reader: grouped by class, with names, bits, both values and why. Pure rendering, as lines of text. */
 import type { Finding, FindingClass, Verdict } from '../model/finding.ts';
-import { bitsText, placeText } from './findings.ts';
+import type { LikelyCause } from './causes.ts';
+import { whyItMatters } from './explain-why.ts';
+import { placeText } from './findings.ts';
 
 const CLASSES: readonly (readonly [FindingClass, string])[] = [
   ['mitigation', 'Mitigations: what guests believe about hardware defects'],
@@ -13,8 +15,13 @@ const CLASSES: readonly (readonly [FindingClass, string])[] = [
 
 const WIDTH = 100;
 
-/** The verdict on `profile` and `snapshot` (their names) as lines; no line ends with a newline. */
-export function explain(profile: string, snapshot: string, { compatible, findings }: Verdict): string[] {
+/** The verdict on `profile` and `snapshot` (their names) as lines; no line ends with a newline. `causes` knows more of a finding. */
+export function explain(
+  profile: string,
+  snapshot: string,
+  { compatible, findings }: Verdict,
+  causes: (finding: Finding) => readonly LikelyCause[] = () => [],
+): string[] {
   return [
     `${profile} on ${snapshot}: ${compatible}`,
     ...summary(compatible, findings),
@@ -22,6 +29,7 @@ export function explain(profile: string, snapshot: string, { compatible, finding
       section(
         title,
         findings.filter((finding) => finding.class === class_),
+        causes,
       ),
     ),
   ];
@@ -49,19 +57,38 @@ function summary(compatible: Verdict['compatible'], findings: readonly Finding[]
 
 const MARKS = { error: '✗', warning: '?', note: '·' } as const;
 
-function section(title: string, findings: readonly Finding[]): string[] {
-  return findings.length === 0 ? [] : ['', title, ...findings.flatMap(entry)];
+function section(
+  title: string,
+  findings: readonly Finding[],
+  causes: (finding: Finding) => readonly LikelyCause[],
+): string[] {
+  return findings.length === 0
+    ? []
+    : ['', title, ...findings.flatMap((finding) => entry(finding, causes(finding)))];
 }
 
-function entry(finding: Finding): string[] {
+function entry(finding: Finding, causes: readonly LikelyCause[]): string[] {
   const { severity, name, where, bits, code } = finding;
-  const place = [placeText(where), ...(bits.length === 0 ? [] : [bitsText(bits)])].join(' ');
+  const place = placeText(where, bits);
   const values = bits.length === 0 ? [] : [`      profile ${finding.profile}, host ${finding.host}`];
-  return [`  ${MARKS[severity]} ${name}: ${code} (${place})`, ...values, ...wrap(finding.message, '      ')];
+  return [
+    `  ${MARKS[severity]} ${name}: ${code} (${place})`,
+    ...values,
+    ...wrap(severity === 'error' ? `${finding.message} ${whyItMatters(finding)}` : finding.message, '      '),
+    ...causes.flatMap(causeLines),
+  ];
+}
+
+function causeLines({ certainty, text, evidence, remedy, source }: LikelyCause): string[] {
+  const shown = evidence.length === 0 ? '' : ` (${evidence.join('; ')})`;
+  return [
+    ...wrap(`${certainty === 'likely' ? 'Likely' : 'Possible'} cause${shown}: ${text}`, '      '),
+    ...wrap(`Remedy: ${remedy}. Source: ${source}.`, '      '),
+  ];
 }
 
 /** Breaks `text` at spaces into lines of at most WIDTH characters. */
-function wrap(text: string, indent: string): string[] {
+export function wrap(text: string, indent: string): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {

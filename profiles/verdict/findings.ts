@@ -1,6 +1,6 @@
 /** How findings are worded and put together: one sentence that tells a reader what is wrong and why it matters. */
 import type { Finding, FindingClass, FindingCode, Relation, Where } from '../model/finding.ts';
-import { bitsOf, toHex } from '../model/numbers.ts';
+import { bitsOf, toHex, U32_MAX, U64_MAX } from '../model/numbers.ts';
 import type { Register } from '../model/registers.ts';
 
 export const cpuidWhere = (leaf: number, subleaf: number, register: Register): Where => ({
@@ -10,25 +10,29 @@ export const cpuidWhere = (leaf: number, subleaf: number, register: Register): W
 });
 export const msrWhere = (index: number): Where => ({ msr: toHex(index) });
 
-/** `CPUID 0x7.0x0 EBX`, `MSR 0x10a`, or `the host` for what concerns the whole. */
-export function placeText(where: Where): string {
-  if ('msr' in where) return `MSR ${where.msr}`;
-  if ('leaf' in where) return `CPUID ${where.leaf}.${where.subleaf} ${where.register.toUpperCase()}`;
-  return 'the host';
+/**
+ * A place as the manuals write it: `CPUID 7.0:EBX[24]`, `MSR 0x10a[17]`, or `the host` for what concerns the whole.
+ * Leaf and subleaf are hex. Bits rise as a list, `[6,8,9]`; runs of three and more are ranges, `[9:7]`.
+ */
+export function placeText(where: Where, bits: readonly number[] = []): string {
+  const brackets = bits.length === 0 ? '' : `[${ranges(bits)}]`;
+  if ('msr' in where) return `MSR ${where.msr}${brackets}`;
+  if (!('leaf' in where)) return 'the host';
+  return `CPUID ${where.leaf.slice(2)}.${where.subleaf.slice(2)}:${where.register.toUpperCase()}${brackets}`;
 }
 
-/** `bit 5`, `bits 5, 8, 13-15`: runs of three and more are drawn together. */
-export function bitsText(bits: readonly number[]): string {
+/** `24`, `6,8,9`, `9:7`: rising bit numbers with runs of three and more drawn together. */
+function ranges(bits: readonly number[]): string {
   const parts: string[] = [];
   for (let i = 0; i < bits.length;) {
     let j = i;
     while ((bits[j + 1] ?? -1) === (bits[j] ?? 0) + 1) j += 1;
     const [first, last] = [bits[i] ?? 0, bits[j] ?? 0];
-    if (j - i >= 2) parts.push(`${first}-${last}`);
+    if (j - i >= 2) parts.push(`${last}:${first}`);
     else for (let k = i; k <= j; k += 1) parts.push(String(bits[k]));
     i = j + 1;
   }
-  return `${bits.length === 1 ? 'bit' : 'bits'} ${parts.join(', ')}`;
+  return parts.join(',');
 }
 
 /** What a comparison that failed is about, on a 32-bit or a 64-bit register. */
@@ -73,12 +77,16 @@ export function mismatch(what: Mismatch<number> | Mismatch<bigint>): Finding {
     host,
     message: sentence(
       what,
-      `${name} (${placeText(where)}${isValue ? '' : ` ${bitsText(bits)}`})`,
+      `${name} (${placeText(where, isValue ? fieldBits(what.field) : bits)})`,
       profile,
       host,
     ),
   };
 }
+
+/** A field's bits for its place; none for a register as a whole. */
+const fieldBits = (field: number | bigint): number[] =>
+  field === U32_MAX || field === U64_MAX ? [] : bitsOf(field);
 
 /** The bits of `field` moved down to bit 0. */
 function fieldValue(word: bigint, field: bigint): bigint {

@@ -1,12 +1,13 @@
 /** Consistency rules over the CPUID half of a profile. */
 import { findCpuid } from '../definitions/lookup.ts';
-import type { CpuidBit, Definitions, Field } from '../definitions/types.ts';
+import { rowMasks } from '../definitions/row-masks.ts';
+import type { CpuidBit, CpuidDefinition, Definitions } from '../definitions/types.ts';
 import { and32, bitsOf, mask32, minus32, or32, toHex } from '../model/numbers.ts';
 import type { CpuidAdjustment, Profile } from '../model/profile.ts';
 import { VENDOR_STRINGS, vendorOf } from '../model/registers.ts';
 import { adjustmentAt, fixesToOne } from './bits.ts';
 import { LARGEST_LEAF_BASES, leafBlock } from './exceptions.ts';
-import { bitsText, cpuidWhere, placeText } from './findings.ts';
+import { cpuidWhere, placeText } from './findings.ts';
 import type { Broken, LintRule } from './lint-rule.ts';
 
 const PKU: CpuidBit = { leaf: 0x7, subleaf: 0, register: 'ecx', bit: 3 };
@@ -37,7 +38,7 @@ export const CPUID_RULES: readonly LintRule[] = [
           where: whereOf(last),
           name: 'brand string',
           message:
-            'The brand string fills all 48 bytes of CPUID 0x80000002-0x80000004; the last one must be the closing NUL.',
+            'The brand string fills all 48 bytes of CPUID 80000002-80000004; the last one must be the closing NUL.',
         },
       ];
     },
@@ -78,7 +79,7 @@ export const CPUID_RULES: readonly LintRule[] = [
   {
     code: 'AddressWidthsPassthrough',
     severity: 'note',
-    law: 'The address widths, CPUID 0x80000008 EAX, are the same on every host.',
+    law: 'The address widths, CPUID 80000008.0:EAX, are the same on every host.',
     find: ({ data }) => {
       const entry = adjustmentAt(data, 0x8000_0008, 0, 'eax');
       if (entry === undefined || entry.mask === 0) return [];
@@ -104,7 +105,7 @@ export const CPUID_RULES: readonly LintRule[] = [
           where: whereOf(entry),
           name: 'xcr0_pkru',
           message:
-            'XCR0[9] is offered while protection keys (CPUID 0x7.0x0 ECX[3]) are off: guests save a state component that they cannot use, and hosts must offer it.',
+            'XCR0[9] is offered while protection keys (CPUID 7.0:ECX[3]) are off: guests save a state component that they cannot use, and hosts must offer it.',
         },
       ];
     },
@@ -154,30 +155,32 @@ function largestLeaf({ data }: Profile): Broken[] {
 
 function bitsWithoutName({ data }: Profile, definitions: Definitions): Broken[] {
   return data.cpuid.flatMap((entry) => {
-    const nameless = minus32(entry.value, namedBits(entry, definitions));
+    if (entry.value === 0) return [];
+    const nameless = minus32(entry.value, rowMasks(rowAt(entry, definitions)).named);
     if (nameless === 0) return [];
     return [
       {
         where: whereOf(entry),
         name: 'bits without a name',
-        message: `${placeText(whereOf(entry))} ${bitsText(bitsOf(nameless))}: fixed to 1 and not in the tables; hosts must offer the same bits.`,
+        message: `${placeText(whereOf(entry), bitsOf(nameless))}: fixed to 1 and not in the tables; hosts must offer the same bits.`,
       },
     ];
   });
 }
 
-const namedBits = (entry: CpuidAdjustment, definitions: Definitions): number =>
-  fieldsAt(entry, definitions).reduce((bits, { first, last }) => or32(bits, mask32(first, last)), 0);
-
-const fieldsAt = ({ leaf, subleaf, register }: CpuidAdjustment, definitions: Definitions): readonly Field[] =>
-  findCpuid(definitions, leaf, subleaf, register)?.fields ?? [];
+const rowAt = (
+  { leaf, subleaf, register }: CpuidAdjustment,
+  definitions: Definitions,
+): CpuidDefinition | undefined => findCpuid(definitions, leaf, subleaf, register);
 
 function passthroughCompared({ data }: Profile, definitions: Definitions): Broken[] {
   return data.cpuid.flatMap((entry) => {
-    const fields = fieldsAt(entry, definitions).filter(
+    if (entry.mask === 0) return [];
+    const row = rowAt(entry, definitions);
+    const fields = (row?.fields ?? []).filter(
       ({ first, last, relation }) => relation !== 'ignore' && and32(entry.mask, mask32(first, last)) !== 0,
     );
-    const nameless = minus32(entry.mask, namedBits(entry, definitions));
+    const nameless = minus32(entry.mask, rowMasks(row).named);
     if (fields.length === 0 && nameless === 0) return [];
     const names = fields.length === 0 ? 'bits without a name' : fields.map(({ name }) => name).join(', ');
     const bits = fields.reduce(
@@ -188,7 +191,7 @@ function passthroughCompared({ data }: Profile, definitions: Definitions): Broke
       {
         where: whereOf(entry),
         name: names,
-        message: `Left to whichever host runs the guest, which may lose it when it moves: ${names} (${placeText(whereOf(entry))} ${bitsText(bitsOf(bits))}).`,
+        message: `Left to whichever host runs the guest, which may lose it when it moves: ${names} (${placeText(whereOf(entry), bitsOf(bits))}).`,
       },
     ];
   });

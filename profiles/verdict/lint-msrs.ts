@@ -3,17 +3,17 @@ import { findFeatureMsr, findRange } from '../definitions/lookup.ts';
 import type { CpuidBit, Definitions } from '../definitions/types.ts';
 import { bitsOf, mask64, toHex } from '../model/numbers.ts';
 import type { MsrAdjustment, Profile } from '../model/profile.ts';
-import { canBeOne, contains, forbiddenMsrs, IA32_XSS } from '../msr-filter/permitted.ts';
+import { canBeOne, contains, forbiddenMsrs, IA32_XSS, merged } from '../msr-filter/permitted.ts';
 import { ANNOUNCED_AND_DENIED, type Announcement } from './announcements.ts';
 import { fixesToOne } from './bits.ts';
 import { ARCH_CAPABILITIES, isVmxMsr, SET_REFUSED_MSRS } from './exceptions.ts';
-import { bitsText, cpuidWhere, msrWhere } from './findings.ts';
+import { cpuidWhere, msrWhere, placeText } from './findings.ts';
 import type { Broken, LintRule } from './lint-rule.ts';
 
 const ARCH_CAPABILITIES_BIT: CpuidBit = { leaf: 0x7, subleaf: 0, register: 'edx', bit: 29 };
 
 const bitName = ({ leaf, subleaf, register, bit }: CpuidBit): string =>
-  `CPUID ${toHex(leaf)}.${toHex(subleaf)} ${register.toUpperCase()}[${bit}]`;
+  placeText(cpuidWhere(leaf, subleaf, register), [bit]);
 
 const about = (index: number, name: string | undefined, message: string): Broken => ({
   where: msrWhere(index),
@@ -115,9 +115,10 @@ export const MSR_RULES: readonly LintRule[] = [
 
 function requiredForbidden({ vendor, data }: Profile, definitions: Definitions): Broken[] {
   const forbidden = forbiddenMsrs({ vendor, data }, definitions);
+  const numbers = merged(forbidden);
   // VMX MSRs without nesting have a rule of their own, which says more.
   return data.requiredMsrs
-    .filter((index) => index === IA32_XSS || (contains(forbidden, index) && !isVmxMsr(index)))
+    .filter((index) => index === IA32_XSS || (findRange(numbers, index) !== undefined && !isVmxMsr(index)))
     .map((index) => {
       const name = forbidden.find((range) => contains([range], index))?.name ?? 'IA32_XSS';
       return about(
@@ -152,7 +153,7 @@ function deniedAnnounced({ vendor, data }: Profile): Broken[] {
     .filter(announced)
     .map(({ by, name, msrs }): Broken => {
       const place =
-        'archCapability' in by ? `MSR ${toHex(ARCH_CAPABILITIES)}[${by.archCapability}]` : bitName(by);
+        'archCapability' in by ? placeText(msrWhere(ARCH_CAPABILITIES), [by.archCapability]) : bitName(by);
       return {
         where:
           'archCapability' in by ? msrWhere(ARCH_CAPABILITIES) : cpuidWhere(by.leaf, by.subleaf, by.register),
@@ -174,7 +175,7 @@ function passthroughCompared({ index, mask }: MsrAdjustment, definitions: Defini
     about(
       index,
       names,
-      `Left to whichever host runs the guest, which may lose it when it moves: ${names} (MSR ${toHex(index)} ${bitsText(bitsOf(bits))}).`,
+      `Left to whichever host runs the guest, which may lose it when it moves: ${names} (${placeText(msrWhere(index), bitsOf(bits))}).`,
     ),
   ];
 }

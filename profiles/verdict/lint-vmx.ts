@@ -1,12 +1,12 @@
 /** Consistency rules over nested virtualization on Intel. SDM vol. 3D, appendix A. */
 import { findFeatureMsr } from '../definitions/lookup.ts';
 import type { Definitions } from '../definitions/types.ts';
-import { bitsOf, toHex } from '../model/numbers.ts';
+import { bitsOf, mask64, toHex } from '../model/numbers.ts';
 import type { Profile } from '../model/profile.ts';
 import { canBeOne } from '../msr-filter/permitted.ts';
 import { NESTING_BIT } from './bits.ts';
 import { isVmxMsr, VMX_CONTROL_MSRS } from './exceptions.ts';
-import { bitsText, cpuidWhere, msrWhere } from './findings.ts';
+import { cpuidWhere, msrWhere, placeText } from './findings.ts';
 import type { Broken, LintRule } from './lint-rule.ts';
 
 /** What a nested hypervisor reads before VMXON: an incomplete set is how nested VMXON comes to fault. */
@@ -15,6 +15,12 @@ const FEATURE_CONTROL = 0x3a;
 const PROCBASED = 0x48e;
 const PROCBASED_2 = 0x48b;
 const EPT_VPID = 0x48c;
+
+/** FIXED0 and FIXED1 of CR0 and CR4. Intel SDM vol. 3D, A.7 and A.8. */
+export const FIXED_PAIRS: readonly (readonly [fixed0: number, fixed1: number])[] = [
+  [0x486, 0x487],
+  [0x488, 0x489],
+];
 
 export const VMX_RULES: readonly LintRule[] = [
   {
@@ -33,7 +39,13 @@ export const VMX_RULES: readonly LintRule[] = [
     code: 'VmxControlContradiction',
     severity: 'error',
     law: 'Every VMX control that must be 1 may be 1.',
-    find: contradictions,
+    find: vmxContradictions,
+  },
+  {
+    code: 'VmxFixedContradiction',
+    severity: 'error',
+    law: 'No bit of CR0 or CR4 must be 1 (FIXED0) that may not be 1 (FIXED1).',
+    find: fixedContradictions,
   },
   {
     code: 'VmxControlUngated',
@@ -56,7 +68,7 @@ function incomplete(profile: Profile): Broken[] {
     {
       where: cpuidWhere(leaf, subleaf, register),
       name: 'vmx',
-      message: `The profile shows VMX (CPUID 0x1.0x0 ECX[5]) without MSRs ${missing.map(toHex).join(', ')}: nested VMXON would fault. Add them, or take options.nested: false.`,
+      message: `The profile shows VMX (CPUID 1.0:ECX[5]) without MSRs ${missing.map(toHex).join(', ')}: nested VMXON would fault. Add them, or take options.nested: false.`,
     },
   ];
 }
@@ -73,7 +85,8 @@ function withoutVmx(profile: Profile, definitions: Definitions): Broken[] {
     }));
 }
 
-function contradictions({ data }: Profile, definitions: Definitions): Broken[] {
+/** VMX controls that must be 1 and may not be. */
+export function vmxContradictions({ data }: Profile, definitions: Definitions): Broken[] {
   return data.featureMsrs
     .filter(({ index }) => VMX_CONTROL_MSRS.includes(index))
     .flatMap(({ index, mask, value }) => {
@@ -86,10 +99,30 @@ function contradictions({ data }: Profile, definitions: Definitions): Broken[] {
         {
           where: msrWhere(index),
           name,
-          message: `${name} (MSR ${toHex(index)}) says of control ${bitsText(bits)} that it must be 1 and that it may not.`,
+          message: `${name} (${placeText(msrWhere(index), bits)}) says of these controls that they must be 1 and that they may not.`,
         },
       ];
     });
+}
+
+/** FIXED1 cannot be set, so its rows say what may never be 1: those that are static 0. */
+function fixedContradictions({ data }: Profile, definitions: Definitions): Broken[] {
+  return FIXED_PAIRS.flatMap(([fixed0, fixed1]) => {
+    const must = data.featureMsrs.find(({ index }) => index === fixed0)?.value ?? 0n;
+    const never = (findFeatureMsr(definitions, fixed1)?.fields ?? [])
+      .filter(({ policy }) => typeof policy === 'object' && policy.static === 0)
+      .reduce((bits, { first, last }) => bits | mask64(first, last), 0n);
+    const bits = bitsOf(must & never);
+    if (bits.length === 0) return [];
+    const name = findFeatureMsr(definitions, fixed0)?.name ?? `MSR ${toHex(fixed0)}`;
+    return [
+      {
+        where: msrWhere(fixed0),
+        name,
+        message: `${name} (${placeText(msrWhere(fixed0), bits)}) says of control register bits that they must be 1, and no profile lets them be.`,
+      },
+    ];
+  });
 }
 
 function ungated({ data }: Profile, definitions: Definitions): Broken[] {

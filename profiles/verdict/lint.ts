@@ -3,6 +3,7 @@ import { definitionsFor } from '../definitions/definitions.ts';
 import type { Where } from '../model/finding.ts';
 import type { Profile } from '../model/profile.ts';
 import { CPUID_RULES } from './lint-cpuid.ts';
+import { FILTER_RULES } from './lint-filter.ts';
 import { MSR_RULES } from './lint-msrs.ts';
 import type { LintRule } from './lint-rule.ts';
 import { VMX_RULES } from './lint-vmx.ts';
@@ -16,7 +17,7 @@ export interface LintFinding {
 }
 
 /** Every rule, in the order in which findings of one severity are shown. */
-export const LINT_RULES: readonly LintRule[] = [...CPUID_RULES, ...MSR_RULES, ...VMX_RULES];
+export const LINT_RULES: readonly LintRule[] = [...CPUID_RULES, ...MSR_RULES, ...VMX_RULES, ...FILTER_RULES];
 
 const RANK = { error: 0, warning: 1, note: 2 } as const;
 

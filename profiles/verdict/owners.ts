@@ -13,7 +13,7 @@ const ERAPS: CpuidBit = { leaf: 0x8000_0021, subleaf: 0, register: 'eax', bit: 2
 export function ownersOf(leaf: number, subleaf: number): readonly CpuidBit[] | undefined {
   switch (leaf) {
     case 0xd:
-      return subleaf >= 2 && subleaf < 64 ? xstateOwners(subleaf) : undefined;
+      return subleaf >= 2 ? XSTATE_OWNERS[subleaf] : undefined;
     case 0x1d:
     case 0x1e:
       return [AMX_TILE];
@@ -28,6 +28,10 @@ export function ownersOf(leaf: number, subleaf: number): readonly CpuidBit[] | u
  * A state component is enabled in XCR0 or in IA32_XSS, never in either: user components are 0-7, PKRU (9), AMX (17, 18)
  * and APX (19). Low halves are in 0xd.0 EAX and 0xd.1 ECX, high halves in EDX of both. Intel SDM vol. 1, 13.1.
  */
+const XSTATE_OWNERS: readonly (readonly CpuidBit[])[] = Array.from({ length: 64 }, (_, component) =>
+  xstateOwners(component),
+);
+
 function xstateOwners(component: number): CpuidBit[] {
   const bit = component % 32;
   const low = component < 32;

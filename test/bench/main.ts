@@ -1,10 +1,14 @@
-/** `npm run bench -- [agent]`: prints each figure beside its budget; exit 1 over budget, 3 when something is missing. */
+/** `npm run bench -- [agent|check]`: prints each figure beside its budget; exit 1 over budget, 3 when something is missing. */
 import { existsSync } from 'node:fs';
 import process from 'node:process';
 import { benchAgent } from './agent.ts';
+import { benchCheck } from './check.ts';
 import { overBudget, renderFigures, type Figure } from './figure.ts';
 
-const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = { agent: benchAgent };
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  agent: benchAgent,
+  check: benchCheck,
+};
 
 const names = process.argv.slice(2);
 const wrong = names.find((name) => !(name in BENCHES));
