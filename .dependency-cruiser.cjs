@@ -33,6 +33,7 @@ module.exports = {
     floor('make', middle),
     floor('msr-filter', middle),
     floor('formats', middle),
+    floor('import', [...middle, 'formats']),
     {
       name: 'profiles-are-pure',
       severity: 'error',

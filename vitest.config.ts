@@ -12,9 +12,11 @@ const unit = [
   'test/architecture/**/*.test.ts',
   'test/control-plane/**/*.test.ts',
   'test/hosts/**/*.test.ts',
+  'test/laws/**/*.test.ts',
 ];
 
-// Four suites by what they need: nothing, the real /dev/kvm, a real API server, the built bundles and image.
+// Suites by what they need: nothing, the real /dev/kvm, a real API server, the built bundles and image, other
+// people's programs (QEMU, libvirt), time.
 export default defineConfig({
   test: {
     reporters: ['default', new SuiteReporter()],
@@ -38,6 +40,8 @@ export default defineConfig({
           pool: 'forks',
         },
       },
+      { test: { name: 'consumers', include: ['test/consumers/**/*.test.ts'], pool: 'forks' } },
+      { test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], testTimeout: 60_000, pool: 'forks' } },
       {
         test: {
           name: 'bundle',
