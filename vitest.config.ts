@@ -25,6 +25,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: unit,
+          setupFiles: ['test/law-seed.ts'],
           exclude: ['**/*.kvm.test.ts', '**/*.api.test.ts', 'node_modules/**'],
         },
       },

@@ -71,6 +71,17 @@ test('keys come in any order, lists may be empty or absent', () => {
   expect(scan(json).read[0]).toEqual([6, 5, 4, 3, 2, 1]);
 });
 
+test.each(['raw', 'guest'])('a snapshot of source %s', (source) => {
+  expect(scan(text.replace('"kvm"', `"${source}"`)).head).toEqual({ ...HEAD, source });
+});
+
+test('what goes wrong in the sink is not taken for an odd text', () => {
+  const sink = (): never => {
+    throw new RangeError('full');
+  };
+  expect(() => scanSnapshot(text, 'v1', { entry: sink, featureMsr: sink, msrIndex: sink })).toThrow('full');
+});
+
 const replaced = (from: string | RegExp, to: string): string => {
   const json = text.replace(from, to);
   if (json === text) throw new Error(`nothing to replace: ${String(from)}`);
@@ -94,6 +105,7 @@ describe('gives up on', () => {
     ['metadata that is no map', replaced(/"metadata":.*?\},"spec"/, '"metadata":["amd-1"],"spec"')],
     ['metadata that is a word', replaced(/"metadata":.*?\},"spec"/, '"metadata":"amd-1","spec"')],
     ['metadata that is a number', replaced(/"metadata":.*?\},"spec"/, '"metadata":1,"spec"')],
+    ['metadata that is null', replaced(/"metadata":.*?\},"spec"/, '"metadata":null,"spec"')],
     ['metadata that is no JSON', replaced('"list":[1,', '"list":[1,,')],
     ['metadata without an end', replaced(/\]\]\}\},"spec".*/, ']')],
     ['no name', replaced('"name"', '"nome"')],
@@ -110,6 +122,24 @@ describe('gives up on', () => {
     ['a register with another end', replaced('"edx":"0xdeadbeef"', '"edi":"0xdeadbeef"')],
     ['an unknown capability', replaced('"nested":true', '"nasted":true')],
     ['a missing capability', replaced(',"nested":true', '')],
+    ['no msrFilter', replaced('"msrFilter":true,', '')],
+    ['no userSpaceMsr', replaced('"userSpaceMsr":false,', '')],
+    ['no capabilities', replaced(/,"capabilities":\{.*?\}/, '')],
+    ['no source', replaced('"source":"kvm",', '')],
+    ['no partial', replaced('"partial":false,', '')],
+    ['no spec', replaced(/,"spec":.*/, '}')],
+    ['a register beyond d in place of a leaf', replaced('"leaf":"0x7"', '"eex":"0x7"')],
+    ['a register below a', replaced('"edx":"0xdeadbeef"', '"e1x":"0xdeadbeef"')],
+    ['a leaf by another name', replaced('"leaf":"0x7"', '"laef":"0x7"')],
+    ['a subleaf by another name', replaced('"subleaf":"0x0"', '"subflea":"0x0"')],
+    ['an index by another name', replaced('"index":"0x8b"', '"indax":"0x8b"')],
+    ['a value by another name', replaced('"value":"0x2"', '"valve":"0x2"')],
+    ['two indices', replaced('"index":"0x8b"', '"index":"0x8a","index":"0x8b"')],
+    ['a boolean of another word', replaced('"partial":false', '"partial":fails')],
+    [
+      'leaves that fall while subleaves rise',
+      replaced('"leaf":"0x80000000","subleaf":"0x0"', '"leaf":"0x6","subleaf":"0x9"'),
+    ],
     ['a repeated capability', replaced('"nested":true', '"nested":true,"nested":true')],
     ['a repeated field', replaced('"partial":false', '"partial":false,"partial":false')],
     ['a repeated register', replaced('"eax":"0x1"', '"eax":"0x1","eax":"0x1"')],

@@ -11,6 +11,9 @@ export const PROFILES = 100;
 /** bmi1, bmi2, erms, rdseed, adx, clflushopt, clwb, sha: nothing else in a profile hangs on them. */
 const TAKEN_AWAY = [3, 8, 9, 18, 19, 23, 24, 29];
 
+/** Published profiles have 227 to 240 registers; hosts that are filled at random give far larger ones. */
+const USUAL_SIZE = 300;
+
 /** A hundred good profiles: shipped ones, those of all hosts, and the same with one feature taken away. */
 export function hundredProfiles(): Profile[] {
   const generated = BASE_HOSTS.map((host): Profile => {
@@ -21,8 +24,9 @@ export function hundredProfiles(): Profile[] {
     const resolved = resolve({ vendor: catalogEntry(catalog)?.vendor ?? 'intel', catalog });
     return resolved.ok ? [resolved.profile] : [];
   });
-  const known = [...shipped, ...generated].filter((profile) =>
-    lint(profile).every(({ severity }) => severity !== 'error'),
+  const known = [...shipped, ...generated].filter(
+    (profile) =>
+      profile.data.cpuid.length <= USUAL_SIZE && lint(profile).every(({ severity }) => severity !== 'error'),
   );
   return Array.from({ length: PROFILES }, (_, i) =>
     variant(known[i % known.length], Math.floor(i / known.length)),
