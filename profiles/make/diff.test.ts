@@ -76,7 +76,7 @@ describe('two snapshots', () => {
   });
 });
 
-describe('two profiles', () => {
+describe('two profiles', { timeout: 20_000 + 10 * lawRuns(100) }, () => {
   test('bits that are left to the host are neither a gain nor a loss', () => {
     expect(
       short(profiles({ cpuid: [[0x7, 0, 'ebx', 0x20]] }, { cpuid: [[0x7, 0, 'ebx', 0, 0x20]] })),
